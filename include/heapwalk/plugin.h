@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plugin.h -- the contract between heapwalk and one allocator plugin.
+ *
+ * A plugin teaches heapwalk one heap format. It sees the target only through
+ * struct hw_host: it opens no files, never prints, never exits, and keeps no
+ * state outside the handle that open() returns, so a unit test can drive it with
+ * a fake host and an array of bytes.
+ *
+ * Addresses are target addresses, sizes are bytes, ranges are [start, end). The
+ * target stands still from open() to close(). Its bytes are NOT to be trusted: a
+ * size or link read from it may be anything, so bound every loop and allocation
+ * by something the host told you, and poll stopped() in long ones.
+ *
+ * What is called when:
+ *
+ *   probe()    cheap: could this heap be here?
+ *   open()     find every heap of this kind; one add_heap() for each, claim()
+ *              what belongs to it
+ *   ledger()   split one heap's mapped bytes into rows; metadata only, no
+ *              block is reported
+ *   blocks()   report every block of one heap, in batches, by ascending address
+ *   verify()   every check the format allows; findings go to damage()
+ *   roots()    slots that hold references for reasons the generic scan cannot
+ *              know (unused until the reference graph exists)
+ *   reports[]  tables of the plugin's own
+ *   close()
+ *
+ * Versions: every struct that crosses the border begins with its size (blocks:
+ * their batch does). New members are only appended, and each side reads no more
+ * than the other wrote. HW_PLUGIN_ABI changes when an existing member changes
+ * meaning; the loader refuses another number. Unstable until three plugins use it. */
+#ifndef HW_PLUGIN_H
+#define HW_PLUGIN_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HW_PLUGIN_ABI 1
+
+#define HW_PRINTF(n) __attribute__((format(printf, (n), (n) + 1)))
+
+typedef uint64_t hw_addr; /* An address in the target. Never dereference it. */
+
+/* How sure a statement is. Ordered: a larger value is less sure. */
+enum hw_confidence {
+	HW_EXACT = 0,    /* Follows from the format; every check held. */
+	HW_CONSERVATIVE, /* Safe side of what the data allows; something was missing. */
+	HW_GUESSED,      /* Plausible; a check failed or could not be made. */
+};
+
+/* The state of one block. */
+enum hw_state {
+	HW_LIVE = 0, /* The program holds it. */
+	HW_CACHED,   /* Freed by the program, parked in a per-thread cache. */
+	HW_FREE,     /* Freed by the program, in the allocator's bins, runs or spans. */
+	HW_STATES
+};
+
+/* The rows of a ledger. They add up to `mapped` exactly. */
+enum hw_row {
+	HW_ROW_LIVE = 0,  /* Usable bytes of live blocks. */
+	HW_ROW_OVERHEAD,  /* Headers, padding, rounding. */
+	HW_ROW_CACHED,    /* Usable bytes of cached blocks. */
+	HW_ROW_FREE,      /* Free, resident or not. */
+	HW_ROW_LAZY,      /* Given to MADV_FREE. */
+	HW_ROW_RELEASED,  /* Pages known to be back with the OS. */
+	HW_ROW_STACKS,    /* Stacks kept by a runtime. */
+	HW_ROW_METADATA,  /* The allocator's own bookkeeping. */
+	HW_ROW_UNTOUCHED, /* Reserved, not handed out yet. */
+	HW_ROW_UNKNOWN,   /* Mapped by the heap, not decoded: see the damage notes. */
+	HW_ROWS
+};
+
+/* Who owns a range of the address space. */
+enum hw_owner {
+	HW_OWNER_UNKNOWN = 0,
+	HW_OWNER_MODULE, /* A loaded ELF object: text, data, bss. */
+	HW_OWNER_HEAP,   /* Claimed by a plugin. */
+	HW_OWNER_STACK,  /* Holds a thread's stack pointer. */
+	HW_OWNER_FILE,   /* A mapped file that is no module. */
+	HW_OWNER_ANON,   /* Anonymous memory nobody claimed. */
+	HW_OWNER_VDSO,
+	HW_OWNERS
+};
+
+enum { HW_PERM_R = 4, HW_PERM_W = 2, HW_PERM_X = 1 };
+
+#define HW_NO_MODULE UINT32_MAX
+
+/* One mapping of the target, as far as the target shows it. */
+struct hw_range {
+	uint32_t struct_size; /* Set by the caller. */
+	uint32_t perm;        /* HW_PERM_ bits. */
+	hw_addr start;
+	hw_addr end;     /* Exclusive. */
+	uint32_t owner;  /* enum hw_owner, before any claim(). */
+	uint32_t module; /* Index for module(), or HW_NO_MODULE. */
+};
+
+struct hw_module_info {
+	uint32_t struct_size;    /* Set by the caller. */
+	uint32_t is_exe;         /* 1 for the main executable. */
+	hw_addr start;           /* Lowest address mapped. */
+	hw_addr end;             /* Exclusive; bss included. */
+	const char *name;        /* Base name, valid UTF-8; borrowed until close(). */
+	uint32_t has_symbols;    /* 1 when a full symbol table or debug info was found. */
+	uint32_t exports_malloc; /* 1 when its dynamic symbols define malloc. */
+};
+
+struct hw_thread_info {
+	uint32_t struct_size; /* Set by the caller. */
+	int32_t tid;
+	hw_addr tls; /* Thread control block (fs base on x86-64); 0 when not known. */
+	hw_addr sp;
+	uint32_t tls_dumped; /* 0 when the block at tls is missing or reads as zeros. */
+};
+
+/* What open() says of one heap it found. */
+struct hw_heap_info {
+	uint32_t struct_size;
+	uint32_t confidence; /* enum hw_confidence. */
+	const char *name;    /* Copied. "main", "libc.so.6", … : tells heaps of a plugin apart. */
+	const char *version; /* Copied. Upstream version or range: "2.36", "2.35-2.41". */
+	const char *how;     /* Copied. What it was found by, for people. */
+};
+
+/* One heap's ledger, or one arena's. */
+struct hw_ledger {
+	uint32_t struct_size; /* Set by the host. */
+	uint32_t confidence;  /* enum hw_confidence; may be worse than open() said. */
+	uint64_t mapped;      /* The sum of bytes[]; the host checks. */
+	uint64_t bytes[HW_ROWS];
+	uint64_t releasable;        /* Part of bytes[HW_ROW_FREE] that is whole pages the
+				     * allocator could return now. */
+	uint64_t blocks[HW_STATES]; /* Counts. */
+};
+
+/* One block. addr and size are what the program may use, without headers.
+ * 32 bytes; see hw_blocks for how it may grow. */
+struct hw_block {
+	hw_addr addr;
+	uint64_t size;
+	uint32_t arena;  /* The plugin's numbering, as in the arena ledgers. */
+	uint32_t type;   /* From host->type(); 0 when not known. */
+	uint32_t layout; /* From host->layout(); 0: every aligned word may be a pointer. */
+	uint8_t state;   /* enum hw_state. */
+	uint8_t flags;   /* HW_BLOCK_ bits. */
+	uint16_t reserved;
+};
+enum {
+	HW_BLOCK_INTERNAL = 1,  /* The allocator's own (a tcache struct): no program data. */
+	HW_BLOCK_NOPOINTERS = 2 /* Known to hold no references. */
+};
+
+/* A batch of blocks of one heap, by ascending address, also across batches. */
+struct hw_blocks {
+	uint32_t struct_size;
+	uint32_t block_size; /* sizeof(struct hw_block) of the side that wrote it. */
+	uint32_t heap;       /* From add_heap(). */
+	uint32_t count;
+	const struct hw_block *blocks; /* Borrowed for the call. */
+};
+
+/* A reference the generic scan would not find or name. */
+struct hw_root {
+	uint32_t struct_size;
+	int32_t tid; /* Thread, or 0. */
+	hw_addr slot;
+	const char *kind; /* As in the JSON: "tls", "goroutine", "special", … */
+	const char *name;
+};
+
+/* Output of reports: the same calls make text and JSON. Keys are JSON keys and
+ * stay stable; titles and labels are for people. Strings are copied, escaped and
+ * made valid UTF-8 by the host. */
+enum hw_kind {
+	HW_KIND_SIZE = 1, /* u: bytes. Text shows IEC units. */
+	HW_KIND_COUNT,    /* u */
+	HW_KIND_ADDR,     /* u: printed as "0x…". */
+	HW_KIND_TEXT,     /* s */
+	HW_KIND_FLAG,     /* u: 0 or 1. */
+	HW_KIND_RATIO,    /* d: 0 to 1; text shows percent. */
+	HW_KIND_NULL,     /* Not known. */
+	HW_KIND_DELTA,    /* i: bytes that may be negative. */
+	HW_KIND_ID,       /* u: a number that names something (a tid); never grouped. */
+};
+
+struct hw_value {
+	uint32_t kind; /* enum hw_kind. */
+	uint32_t reserved;
+	union {
+		uint64_t u;
+		int64_t i;
+		double d;
+		const char *s;
+	};
+};
+
+enum {
+	HW_COLUMN_BAR = 1,  /* Text: draw a bar for this SIZE or RATIO behind the value, scaled
+			     * to the table; together with HW_COLUMN_TEXT: only the bar. */
+	HW_COLUMN_JSON = 2, /* Only in JSON. */
+	HW_COLUMN_TEXT = 4, /* Only in text. */
+};
+
+struct hw_column {
+	const char *key;
+	const char *title;
+	uint32_t kind; /* What most cells are; sets the alignment. */
+	uint32_t flags;
+};
+
+struct hw_emit {
+	uint32_t struct_size;
+	uint32_t reserved;
+	void *self;
+	/* key: value inside the current object. label NULL: JSON only; key NULL: text
+	 * only, which holds for table() too. */
+	void (*field)(void *self, const char *key, const char *label, struct hw_value value);
+	/* An object; key NULL for an element of a list. title NULL: no heading. */
+	void (*begin)(void *self, const char *key, const char *title);
+	void (*end)(void *self);
+	/* A list of objects. */
+	void (*list)(void *self, const char *key, const char *title);
+	void (*list_end)(void *self);
+	/* A list of flat objects, all of the same columns: a table in text. */
+	void (*table)(void *self, const char *key, const char *title,
+		      const struct hw_column *columns, uint32_t count);
+	void (*row)(void *self, const struct hw_value *values);
+	void (*table_end)(void *self);
+	/* A paragraph for people, without line ends; not in JSON. */
+	void (*note)(void *self, const char *fmt, ...) HW_PRINTF(2);
+};
+
+static inline struct hw_value hw_size(uint64_t u)
+{
+	return (struct hw_value){.kind = HW_KIND_SIZE, .u = u};
+}
+static inline struct hw_value hw_count(uint64_t u)
+{
+	return (struct hw_value){.kind = HW_KIND_COUNT, .u = u};
+}
+static inline struct hw_value hw_id(uint64_t u)
+{
+	return (struct hw_value){.kind = HW_KIND_ID, .u = u};
+}
+static inline struct hw_value hw_address(hw_addr u)
+{
+	return (struct hw_value){.kind = HW_KIND_ADDR, .u = u};
+}
+static inline struct hw_value hw_text(const char *s)
+{
+	return (struct hw_value){.kind = HW_KIND_TEXT, .s = s};
+}
+static inline struct hw_value hw_flag(bool b)
+{
+	return (struct hw_value){.kind = HW_KIND_FLAG, .u = b};
+}
+static inline struct hw_value hw_ratio(double d)
+{
+	return (struct hw_value){.kind = HW_KIND_RATIO, .d = d};
+}
+static inline struct hw_value hw_null(void)
+{
+	return (struct hw_value){.kind = HW_KIND_NULL};
+}
+
+/* What a claim() is for. */
+enum hw_claim {
+	HW_CLAIM_HEAP = 0, /* Memory the heap hands blocks out of, reserve included. */
+	HW_CLAIM_METADATA, /* The allocator's own structures; never a root. */
+};
+
+/* What heapwalk offers a plugin. Members up to struct_size are never NULL. */
+struct hw_host {
+	uint32_t struct_size;
+	uint32_t abi;          /* HW_PLUGIN_ABI of the host. */
+	void *self;            /* First argument of every call below. */
+	uint32_t pointer_size; /* 8. */
+	uint32_t page_size;    /* Of the target: 4096. */
+
+	/* Memory. peek() gives a borrowed pointer to the bytes at addr, valid until
+	 * close(), and how many follow without a gap (at most to the end of the
+	 * segment); NULL for a miss. read() copies n bytes across segments and
+	 * returns how many came before the first miss. A miss is not an error. */
+	const void *(*peek)(void *self, hw_addr addr, uint64_t *size_ret);
+	uint64_t (*read)(void *self, hw_addr addr, void *buf, uint64_t n);
+	/* The first stretch of [from, end) that the target holds and that is not a
+	 * hole in the file. False when there is none. What lies between stretches
+	 * is missing or reads as zeros. */
+	bool (*data)(void *self, hw_addr from, hw_addr end, hw_addr *start_ret, hw_addr *end_ret);
+	/* The first mapping that ends after from, by address; false past the last. */
+	bool (*range)(void *self, hw_addr from, struct hw_range *ret);
+
+	/* Modules and threads by index from 0; false past the last. */
+	bool (*module)(void *self, uint32_t index, struct hw_module_info *ret);
+	bool (*thread)(void *self, uint32_t index, struct hw_thread_info *ret);
+	/* Value of a symbol of a module; thread-local ones: offset in the module's
+	 * TLS block. False when unknown; the ret argument is untouched then. */
+	bool (*symbol)(void *self, uint32_t module, const char *name, hw_addr *ret);
+	/* Byte offset of a member, or with member NULL the size, of a struct in the
+	 * module's debug info. False when there is none. */
+	bool (*member)(void *self, uint32_t module, const char *type, const char *member,
+		       uint64_t *ret);
+
+	/* What was found. */
+	uint32_t (*add_heap)(void *self, const struct hw_heap_info *info); /* Returns its id. */
+	void (*claim)(void *self, uint32_t heap, enum hw_claim kind, hw_addr start, hw_addr end,
+		      const char *name);
+	/* One arena's share of a heap's ledger; during ledger(). */
+	void (*arena)(void *self, uint32_t heap, uint32_t arena, const char *name,
+		      const struct hw_ledger *ledger);
+	/* False: stop, the user interrupted or the receiver has enough. */
+	bool (*blocks)(void *self, const struct hw_blocks *batch);
+	uint32_t (*type)(void *self, const char *name); /* Interns a type name; ≥ 1. */
+	/* Pointer layout: bit i of mask set: word i may be a pointer; the mask of
+	 * nwords repeats over the block. Returns its id, ≥ 1. */
+	uint32_t (*layout)(void *self, const uint64_t *mask, uint32_t nwords);
+	bool (*root)(void *self, const struct hw_root *root);
+
+	/* Bad news. damage(): the target contradicts its own format at addr; counted,
+	 * shown in every report, makes the answer incomplete. warn(): a condition the
+	 * user must know, with a stable code; incomplete says whether totals depend on
+	 * it. fail(): why the call in progress is about to return false. */
+	void (*damage)(void *self, hw_addr addr, const char *fmt, ...) HW_PRINTF(3);
+	void (*warn)(void *self, const char *code, bool incomplete, const char *fmt, ...)
+	    HW_PRINTF(4);
+	void (*fail)(void *self, const char *fmt, ...) HW_PRINTF(2);
+
+	/* Memory for the plugin, counted against the tool's budget. Resizes ptr (NULL:
+	 * new) to count * item_size bytes; count 0 frees and returns NULL. NULL when
+	 * it does not fit, ptr is then still valid. New bytes are zero. */
+	void *(*resize)(void *self, void *ptr, uint64_t old_count, uint64_t count,
+			uint64_t item_size);
+	bool (*stopped)(void *self); /* The user wants out. */
+};
+
+struct hw_report {
+	const char *name;    /* "arenas" */
+	const char *summary; /* One line. */
+	/* False after fail(). Writes into the object that is `data` of the JSON. */
+	bool (*run)(void *handle, const struct hw_emit *out);
+};
+
+struct hw_plugin {
+	uint32_t struct_size; /* Both set by HW_PLUGIN_HEADER. */
+	uint32_t abi;
+	const char *name;    /* "ptmalloc": lower case, stable, in the JSON. */
+	const char *summary; /* One line for `heapwalk plugins`. */
+	const char *tested;  /* What it was tested on. */
+	/* How sure, 0 to 100, that such a heap is present. Reports nothing. */
+	int (*probe)(const struct hw_host *host);
+	/* Makes a handle; NULL after fail(). The host outlives it. */
+	void *(*open)(const struct hw_host *host);
+	/* heap: as add_heap() returned. False after fail(). */
+	bool (*ledger)(void *handle, uint32_t heap, struct hw_ledger *ret);
+	bool (*blocks)(void *handle, uint32_t heap); /* True also when told to stop. */
+	bool (*verify)(void *handle, uint32_t heap); /* Optional (NULL). */
+	bool (*roots)(void *handle);                 /* Optional (NULL). */
+	void (*close)(void *handle);                 /* Accepts NULL. */
+	const struct hw_report *reports;
+	uint32_t report_count;
+};
+
+/* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so
+ * that plugins can also be linked in):
+ *     HW_PLUGIN_EXPORT const struct hw_plugin hw_plugin_x = { HW_PLUGIN_HEADER, … }; */
+#define HW_PLUGIN_HEADER .struct_size = sizeof(struct hw_plugin), .abi = HW_PLUGIN_ABI
+#define HW_PLUGIN_EXPORT extern __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* heap.h -- heaps of a target: plugins are run, what they find is kept and checked.
+ *
+ * hw_heaps_new() probes every plugin and opens those that match: heaps and their
+ * ranges are known then. Ledgers and blocks are asked for one heap at a time. */
+#ifndef HW_HEAP_HEAP_H
+#define HW_HEAP_HEAP_H
+#include "base/notes.h"
+#include "heap/plugins.h"
+#include "memory/memory.h"
+#include "module/module.h"
+#include "module/threads.h"
+
+struct hw_arena_ledger {
+	uint32_t arena;
+	char *name;
+	struct hw_ledger ledger;
+};
+
+struct hw_instance; /* Private. */
+
+struct hw_heap {
+	const struct hw_plugin *plugin;
+	uint32_t id; /* Index into heaps->heap. */
+	char *name;
+	char *version;
+	char *how;
+	enum hw_confidence confidence; /* Worst of open() and ledger(). */
+	bool has_ledger;
+	struct hw_ledger ledger;
+	GArray *arenas; /* struct hw_arena_ledger, by arena. */
+	/* Private. */
+	struct hw_instance *instance; /* The opened plugin. */
+};
+
+/* A range claimed by a heap. */
+struct hw_claimed {
+	hw_addr start;
+	hw_addr end;
+	uint32_t heap;
+	uint32_t kind; /* enum hw_claim. */
+};
+
+struct hw_heaps;
+
+/* memory is changed: claims give ranges their owner. NULL on error. */
+struct hw_heaps *hw_heaps_new(const struct hw_plugins *plugins, struct hw_memory *memory,
+			      struct hw_modules *modules, const struct hw_thread_state *threads,
+			      struct hw_notes *notes, GError **error);
+void hw_heaps_free(struct hw_heaps *heaps); /* Accepts NULL. */
+
+uint32_t hw_heaps_count(const struct hw_heaps *heaps);
+struct hw_heap *hw_heaps_at(struct hw_heaps *heaps, uint32_t index);
+
+/* Fills heap->ledger and heap->arenas. Rows that do not add up are our bug or the
+ * plugin's: INTERNAL. */
+bool hw_heaps_ledger(struct hw_heaps *heaps, uint32_t index, GError **error);
+
+/* Called with each batch; false stops. */
+typedef bool (*hw_blocks_fn)(void *arg, const struct hw_blocks *batch);
+bool hw_heaps_blocks(struct hw_heaps *heaps, uint32_t index, hw_blocks_fn fn, void *arg,
+		     GError **error);
+
+/* Every check the plugin has; findings go to the notes. */
+bool hw_heaps_verify(struct hw_heaps *heaps, uint32_t index, GError **error);
+
+/* Runs a report of a plugin into out. Error USAGE when there is no such report,
+ * UNSUPPORTED when no heap of that plugin is in the target. */
+bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,
+		     const struct hw_emit *out, GError **error);
+
+/* The heap whose claim covers addr, or NULL. */
+struct hw_heap *hw_heaps_owner(struct hw_heaps *heaps, hw_addr addr);
+
+const char *hw_heaps_type_name(const struct hw_heaps *heaps, uint32_t type); /* "" for 0. */
+
+extern const char *const hw_row_names[HW_ROWS];     /* "live", "overhead", … */
+extern const char *const hw_state_names[HW_STATES]; /* "live", "cached", "free" */
+extern const char *const hw_confidence_names[3];    /* "exact", "conservative", "guessed" */
+extern const char *const hw_owner_names[HW_OWNERS]; /* "unknown", "module", … */
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dwfl.c -- one libdwfl session over the binaries that memory found. Objects are
+ * reported one by one, when somebody asks about them: a core of a large program names
+ * hundreds, and a plugin cares for two. */
+#include "base/array.h"
+#include "module/private.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Never called: every module is reported with its file. */
+static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+		    char **path_ret, Elf **elf_ret)
+{
+	(void)module;
+	(void)userdata;
+	(void)name;
+	(void)base;
+	(void)path_ret;
+	(void)elf_ret;
+	return -1;
+}
+
+static char **copy_dirs(const char *const *dirs)
+{
+	GPtrArray *list = g_ptr_array_new();
+
+	for (size_t i = 0; dirs && dirs[i]; i++)
+		g_ptr_array_add(list, g_canonicalize_filename(dirs[i], NULL));
+	g_ptr_array_add(list, NULL);
+	return (char **)g_ptr_array_free(list, FALSE);
+}
+
+struct hw_modules *hw_modules_new(const struct hw_memory *memory,
+				  const struct hw_modules_options *options, struct hw_notes *notes,
+				  GError **error)
+{
+	static const struct hw_modules_options none;
+	struct hw_modules *modules = g_new0(struct hw_modules, 1);
+
+	(void)error;
+	if (!options)
+		options = &none;
+	/* libdwfl would ask the servers named there. */
+	g_unsetenv("DEBUGINFOD_URLS");
+	modules->memory = memory;
+	modules->notes = notes;
+	modules->sysroot = g_strdup(options->sysroot ? options->sysroot : "/");
+	modules->debug_dirs = copy_dirs(options->debug_dirs);
+	modules->lookups = g_new0(struct hw_lookup, memory->object_count + 1);
+	modules->callbacks = (Dwfl_Callbacks){
+	    .find_elf = find_elf,
+	    .find_debuginfo = hw_modules_find_debuginfo,
+	    .section_address = dwfl_offline_section_address,
+	};
+	return modules;
+}
+
+void hw_modules_free(struct hw_modules *modules)
+{
+	if (!modules)
+		return;
+	for (uint32_t i = 0; i < modules->memory->object_count; i++)
+		if (modules->lookups[i].types)
+			g_hash_table_destroy(modules->lookups[i].types);
+	if (modules->dwfl)
+		dwfl_end(modules->dwfl);
+	g_strfreev(modules->debug_dirs);
+	g_free(modules->lookups);
+	g_free(modules->sysroot);
+	g_free(modules);
+}
+
+static void warn(struct hw_modules *modules, const char *what)
+{
+	hw_notes_warn(modules->notes, "no-symbols", NULL, "%s: libdwfl: %s", what, dwfl_errmsg(-1));
+}
+
+static bool begin(struct hw_modules *modules)
+{
+	if (modules->dwfl || modules->is_broken)
+		return modules->dwfl != NULL;
+	modules->dwfl = dwfl_begin(&modules->callbacks);
+	modules->is_broken = !modules->dwfl;
+	if (modules->is_broken)
+		warn(modules, "symbols cannot be read");
+	return modules->dwfl != NULL;
+}
+
+/* libdwfl takes the descriptor over, so it gets a second one. The bias is added to
+ * p_vaddr: right for ET_DYN, and 0 for ET_EXEC. */
+static Dwfl_Module *report(struct hw_modules *modules, const struct hw_object *object)
+{
+	const struct hw_binary *binary = object->binary;
+	Dwfl_Module *module = NULL;
+	void **userdata;
+	int fd = dup(binary->fd);
+
+	dwfl_report_begin_add(modules->dwfl);
+	if (fd >= 0) {
+		module = dwfl_report_elf(modules->dwfl, object->name, binary->path, fd,
+					 object->bias, true);
+		if (!module)
+			close(fd);
+	}
+	dwfl_report_end(modules->dwfl, NULL, NULL);
+	if (!module) {
+		warn(modules, binary->path);
+		return NULL;
+	}
+	if (dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL))
+		*userdata = modules;
+	return module;
+}
+
+Dwfl_Module *hw_modules_dwfl(struct hw_modules *modules, uint32_t object)
+{
+	struct hw_lookup *lookup;
+
+	if (object >= modules->memory->object_count || !modules->memory->objects[object].binary)
+		return NULL;
+	lookup = &modules->lookups[object];
+	if (!lookup->is_asked && begin(modules)) {
+		lookup->is_asked = true;
+		lookup->module = report(modules, &modules->memory->objects[object]);
+	}
+	return lookup->module;
+}

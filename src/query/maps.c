@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Adds up the address space by owner. */
+#include "query/maps.h"
+#include <stdlib.h>
+
+static int compare_totals(gconstpointer a, gconstpointer b)
+{
+	const struct hw_owner_total *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return (int)x->owner - (int)y->owner;
+}
+
+void hw_maps_query(const struct hw_session *session, struct hw_maps *ret)
+{
+	const struct hw_memory *memory = session->memory;
+	struct hw_maps maps = {.mappings = memory->mapping_count};
+
+	for (int owner = 0; owner < HW_OWNERS; owner++)
+		maps.totals[owner].owner = owner;
+	for (uint32_t i = 0; i < memory->mapping_count; i++) {
+		const struct hw_mapping *m = &memory->mappings[i];
+		struct hw_owner_total *total = &maps.totals[m->owner];
+
+		/* Mappings are disjoint, so neither sum can wrap. */
+		total->bytes += m->end - m->start;
+		total->held += m->size;
+		total->mappings++;
+		maps.bytes += m->end - m->start;
+		maps.held += m->size;
+	}
+	qsort(maps.totals, HW_OWNERS, sizeof(maps.totals[0]), compare_totals);
+	*ret = maps;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* report.h -- one function per command that renders a query's result. Each writes the
+ * members of `data`, and around them what only text has. */
+#ifndef HW_REPORT_REPORT_H
+#define HW_REPORT_REPORT_H
+#include "query/blocks.h"
+#include "query/maps.h"
+#include "query/show.h"
+#include "query/summary.h"
+#include "query/verify.h"
+#include "report/answer.h"
+
+void hw_report_summary(struct hw_answer *answer, struct hw_session *session,
+		       const struct hw_summary *summary);
+
+/* all: every arena, also in text. */
+void hw_report_heaps(struct hw_answer *answer, struct hw_session *session, bool all);
+
+/* totals_only: text without the list of mappings. */
+void hw_report_maps(struct hw_answer *answer, struct hw_session *session,
+		    const struct hw_maps *maps, bool totals_only);
+
+/* strings: also printable bytes of the target. */
+void hw_report_show(struct hw_answer *answer, struct hw_session *session,
+		    const struct hw_show *show, bool strings);
+
+void hw_report_verify(struct hw_answer *answer, struct hw_session *session,
+		      const struct hw_verify *verify);
+
+/* only: the name of one plugin whose reports are listed, or NULL for all plugins. */
+void hw_report_plugins(struct hw_answer *answer, const struct hw_plugins *plugins,
+		       const char *only);
+
+enum hw_blocks_format { HW_BLOCKS_CSV = 0, HW_BLOCKS_NDJSON };
+
+/* Runs the query and writes as it goes: the only answer that is not kept in memory. */
+bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
+		      const struct hw_block_filter *filter, enum hw_blocks_format format,
+		      GError **error);
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `heapwalk summary`: where the memory is, from the address space down to live blocks,
+ * and what stands out. */
+#include "report/ledger.h"
+#include "report/owners.h"
+#include "report/report.h"
+
+#define HEAPS_SHOWN   3 /* In full; more become a table. */
+#define REMARKS_SHOWN 5
+
+static void reconcile_json(struct hw_answer *a, const struct hw_summary *s)
+{
+	static const struct hw_column columns[] = {
+	    {"label", "", HW_KIND_TEXT, 0},
+	    {"bytes", "", HW_KIND_SIZE, 0},
+	    {"of", "", HW_KIND_TEXT, 0},
+	    {"reason", "", HW_KIND_TEXT, 0},
+	};
+
+	if (!a->is_json)
+		return;
+	hw_answer_table(a, "reconcile", NULL, columns, G_N_ELEMENTS(columns));
+	for (guint i = 0; i < s->reconcile->len; i++) {
+		const struct hw_reconcile *r = &g_array_index(s->reconcile, struct hw_reconcile, i);
+		const struct hw_value negative = {.kind = HW_KIND_DELTA,
+						  .i = (int64_t)(0 - r->bytes)};
+		const struct hw_value row[] = {
+		    hw_text(r->label),
+		    !r->known        ? hw_null()
+		    : r->is_negative ? negative
+				     : hw_size(r->bytes),
+		    hw_text(r->of),
+		    hw_text(r->reason),
+		};
+
+		hw_answer_row(a, row);
+	}
+	hw_answer_table_end(a);
+}
+
+static double share(uint64_t bytes, uint64_t of)
+{
+	return of ? (double)bytes / (double)of : 0;
+}
+
+/* The trim report of the heap's plugin, when it has one. */
+static bool has_trim(const struct hw_heap *heap)
+{
+	for (uint32_t i = 0; i < heap->plugin->report_count; i++)
+		if (g_str_equal(heap->plugin->reports[i].name, "trim"))
+			return true;
+	return false;
+}
+
+static char *say_retained(struct hw_answer *a, const struct hw_remark *r, const char *name,
+			  const char *bytes)
+{
+	g_autofree char *back = hw_answer_size(a, r->releasable);
+	const char *who =
+	    g_str_equal(r->heap->plugin->name, "ptmalloc") ? "malloc_trim(0)" : "the allocator";
+	g_autofree char *more =
+	    has_trim(r->heap)
+		? g_strdup_printf(" ('heapwalk plugin %s trim' says what holds the rest)",
+				  r->heap->plugin->name)
+		: g_strdup("");
+
+	if (!r->releasable)
+		return g_strdup_printf("%.0f %% of %s is free but retained: %s, and %s could "
+				       "return none of it%s.",
+				       share(r->bytes, r->of) * 100, name, bytes, who, more);
+	return g_strdup_printf("%.0f %% of %s is free but retained: %s. %s could return up to "
+			       "%s now%s.",
+			       share(r->bytes, r->of) * 100, name, bytes, who, back,
+			       r->releasable < r->bytes / 2 ? more : "");
+}
+
+static char *say_overhead(struct hw_answer *a, const struct hw_remark *r, const char *name,
+			  const char *bytes)
+{
+	const struct hw_ledger *l = &r->heap->ledger;
+	uint64_t blocks = l->blocks[HW_LIVE];
+	g_autofree char *mean = hw_answer_size(a, blocks ? l->bytes[HW_ROW_LIVE] / blocks : 0);
+
+	return g_strdup_printf("Headers and rounding take %s, %.0f %% of %s: a live block has "
+			       "%s on average.",
+			       bytes, share(r->bytes, r->of) * 100, name, mean);
+}
+
+/* One sentence. Free with g_free(). */
+static char *say(struct hw_answer *a, const struct hw_remark *r)
+{
+	g_autofree char *bytes = hw_answer_size(a, r->bytes);
+	g_autofree char *name = r->heap ? hw_session_heap_label(r->heap) : NULL;
+	double percent = share(r->bytes, r->of) * 100;
+
+	switch (r->kind) {
+	case HW_REMARK_RETAINED:
+		return say_retained(a, r, name, bytes);
+	case HW_REMARK_CACHED:
+		return g_strdup_printf("Thread caches of %s hold %s (%.0f %%) that the program "
+				       "has freed.",
+				       name, bytes, percent);
+	case HW_REMARK_OVERHEAD:
+		return say_overhead(a, r, name, bytes);
+	case HW_REMARK_UNTOUCHED:
+		return g_strdup_printf("%s of %s is reserved address space, not handed out yet: "
+				       "it counts as virtual size, not as memory in use.",
+				       bytes, name);
+	case HW_REMARK_UNKNOWN:
+		return g_strdup_printf("%s of %s could not be decoded ('heapwalk verify' says "
+				       "why).",
+				       bytes, name);
+	case HW_REMARK_ANON:
+		return g_strdup_printf("%s (%.0f %%) is anonymous memory that no heap explains "
+				       "('heapwalk maps' lists it).",
+				       bytes, percent);
+	case HW_REMARK_UNEXPLAINED:
+		return g_strdup_printf("%s separates the heaps' mappings from their ledgers.",
+				       bytes);
+	}
+	return NULL;
+}
+
+static void remarks_text(struct hw_answer *a, const struct hw_summary *s)
+{
+	if (a->is_json || !s->remarks->len)
+		return;
+	hw_answer_gap(a);
+	hw_answer_line(a, HW_TONE_TITLE, "What stands out");
+	for (guint i = 0; i < s->remarks->len && i < REMARKS_SHOWN; i++) {
+		g_autofree char *line = say(a, &g_array_index(s->remarks, struct hw_remark, i));
+
+		hw_answer_line(a, HW_TONE_PLAIN, "  %s", line);
+	}
+}
+
+static void other_heaps_text(struct hw_answer *a, const GPtrArray *heaps, guint first)
+{
+	static const struct hw_column columns[] = {
+	    {NULL, "other heaps", HW_KIND_TEXT, 0},  {NULL, "mapped", HW_KIND_SIZE, 0},
+	    {NULL, "live", HW_KIND_SIZE, 0},         {NULL, "free", HW_KIND_SIZE, 0},
+	    {NULL, "live blocks", HW_KIND_COUNT, 0},
+	};
+
+	hw_answer_gap(a);
+	hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
+	for (guint i = first; i < heaps->len; i++) {
+		const struct hw_heap *heap = heaps->pdata[i];
+		g_autofree char *label = hw_session_heap_label(heap);
+		const struct hw_value row[] = {
+		    hw_text(label),
+		    hw_size(heap->ledger.mapped),
+		    hw_size(heap->ledger.bytes[HW_ROW_LIVE]),
+		    hw_size(heap->ledger.bytes[HW_ROW_FREE]),
+		    hw_count(heap->ledger.blocks[HW_LIVE]),
+		};
+
+		hw_answer_row(a, row);
+	}
+	hw_answer_table_end(a);
+}
+
+static void heaps_text(struct hw_answer *a, const struct hw_session *session,
+		       const GPtrArray *heaps)
+{
+	/* A table for one would take as many lines. */
+	guint shown = heaps->len <= HEAPS_SHOWN + 1 ? heaps->len : HEAPS_SHOWN;
+
+	if (a->is_json)
+		return;
+	if (!heaps->len)
+		hw_ledger_none(a, session);
+	for (guint i = 0; i < shown; i++)
+		hw_ledger_text(a, heaps->pdata[i]);
+	if (shown < heaps->len)
+		other_heaps_text(a, heaps, shown);
+}
+
+void hw_report_summary(struct hw_answer *a, struct hw_session *session, const struct hw_summary *s)
+{
+	g_autoptr(GPtrArray) heaps = hw_ledger_sort_heaps(session);
+
+	hw_answer_target(a, session->target);
+	hw_answer_field(a, "threads", NULL, hw_count(session->target->thread_count));
+	hw_answer_field(a, "mapped", NULL, hw_size(s->maps.bytes));
+	hw_owners(a, &s->maps);
+	hw_ledger_json(a, heaps);
+	heaps_text(a, session, heaps);
+	reconcile_json(a, s);
+	if (a->is_json) {
+		hw_answer_list(a, "findings", NULL);
+		hw_answer_list_end(a);
+	}
+	remarks_text(a, s);
+	hw_answer_completeness(a, &session->notes, true);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core.c -- an ELF core file becomes a target: open, headers, segments, notes, checks.
+ * Reads as that list; the work is in open.c, headers.c, layout.c and the notes. */
+#include "base/array.h"
+#include "base/error.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "target/file.h"
+#include "target/private.h"
+#include <unistd.h>
+
+static bool read_core(struct core *core, const char *path, GError **error)
+{
+	if (!hw_core_open_file(core, path, error) || !hw_core_read_header(core, error) ||
+	    !hw_core_read_segments(core, error) || !hw_core_read_notes(core, error))
+		return false;
+	hw_core_warn_truncated(core);
+	/* gdb leaves out what nobody wrote to; it adds section headers, the kernel none
+	 * but the one that PN_XNUM needs. */
+	core->target->lists_all = !core->target->truncated &&
+				  (core->header.e_shnum == 0 || core->header.e_phnum == PN_XNUM);
+	if (!hw_core_check_layout(core, error))
+		return false;
+	if (!hw_stop_requested())
+		return true;
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+	return false;
+}
+
+struct hw_target *hw_target_open(const char *path, struct hw_notes *notes, GError **error)
+{
+	g_autofree char *name = g_filename_display_name(path);
+	struct hw_target *target = g_new0(struct hw_target, 1);
+	struct core core = {.target = target, .notes = notes, .name = name};
+
+	target->kind = HW_TARGET_CORE;
+	target->fd = -1;
+	target->path = g_strdup(name);
+	target->strings = g_string_chunk_new(4096);
+	g_mutex_init(&target->lock);
+	if (read_core(&core, path, error))
+		return target;
+	hw_target_free(target);
+	return NULL;
+}
+
+void hw_target_free(struct hw_target *target)
+{
+	if (!target)
+		return;
+	hw_array_resize(target->segments, target->segment_room, 0, sizeof(*target->segments));
+	hw_array_resize(target->file_maps, target->file_map_room, 0, sizeof(*target->file_maps));
+	hw_array_resize(target->threads, target->thread_room, 0, sizeof(*target->threads));
+	hw_array_resize(target->auxv, target->auxv_room, 0, sizeof(*target->auxv));
+	hw_file_unmap(target->map, target->map_size);
+	if (target->fd >= 0)
+		close(target->fd);
+	g_free(target->command);
+	g_free(target->arguments);
+	g_free(target->path);
+	g_string_chunk_free(target->strings);
+	g_mutex_clear(&target->lock);
+	g_free(target);
+}
+
+bool hw_target_auxv(const struct hw_target *target, uint64_t type, uint64_t *ret)
+{
+	for (uint32_t i = 0; i < target->auxv_count; i++) {
+		if (target->auxv[i].type == type) {
+			*ret = target->auxv[i].value;
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* holes.c -- where a sparse file has data. The kernel leaves pages of zeros out of
+ * cores as holes; skipping them costs nothing that reading them would. */
+#include "target/target.h"
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Asks for the stretch at or behind offset. On a file system that can't tell, and
+ * when the file was cut since, all is data: what is not there reads as zeros. */
+static void ask(struct hw_target *target, uint64_t offset)
+{
+	off_t start = lseek(target->fd, (off_t)offset, SEEK_DATA);
+	off_t end;
+
+	target->hole_start = offset;
+	target->data_end = target->map_size;
+	if (start < 0) {
+		target->data_start = errno == ENXIO ? target->map_size : offset;
+		return;
+	}
+	target->data_start = (uint64_t)start;
+	end = lseek(target->fd, start, SEEK_HOLE);
+	if (end > start)
+		target->data_end = (uint64_t)end;
+}
+
+bool hw_target_data(const struct hw_target *target, uint64_t offset, uint64_t end,
+		    uint64_t *start_ret, uint64_t *end_ret)
+{
+	/* The last answer is a cache; it changes nothing that callers see. */
+	struct hw_target *cache = (struct hw_target *)(uintptr_t)target;
+	bool is_data;
+
+	end = MIN(end, target->map_size);
+	if (offset >= end)
+		return false;
+	g_mutex_lock(&cache->lock);
+	if (offset < cache->hole_start || offset >= cache->data_end)
+		ask(cache, offset);
+	is_data = cache->data_start < end;
+	if (is_data) {
+		*start_ret = MAX(offset, cache->data_start);
+		*end_ret = MIN(end, cache->data_end);
+	}
+	g_mutex_unlock(&cache->lock);
+	return is_data;
+}
+
+void hw_target_check(const struct hw_target *target, struct hw_notes *notes)
+{
+	struct stat st;
+
+	if (fstat(target->fd, &st) == 0 && (uint64_t)st.st_size == target->map_size &&
+	    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == target->mtime_ns &&
+	    hw_target_faults() == target->faults)
+		return;
+	hw_notes_missing(
+	    notes, "target-changed", "wait until the core is written completely, then run again",
+	    "%s or a binary it names was cut or changed while it was read", target->path);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target.h -- where bytes come from. A target is opened once, is immutable
+ * afterwards, and is the only place that touches files or processes. */
+#ifndef HW_TARGET_TARGET_H
+#define HW_TARGET_TARGET_H
+#include "base/notes.h"
+#include "heapwalk/plugin.h"
+#include <glib.h>
+
+enum hw_target_kind { HW_TARGET_CORE };
+
+/* One range as the target's own headers give it (a PT_LOAD). May overlap others. */
+struct hw_segment {
+	hw_addr start;
+	hw_addr end;         /* Exclusive; start < end. */
+	uint32_t perm;       /* HW_PERM_ bits. */
+	const uint8_t *data; /* Bytes held, borrowed; NULL when size is 0. */
+	uint64_t size;       /* Bytes held from start on, ≤ end - start: what the file has. */
+	uint64_t wanted;     /* Bytes the header promised; > size in a truncated file. */
+	uint64_t offset;     /* Of data in the file. */
+};
+
+/* A line of NT_FILE. */
+struct hw_file_map {
+	hw_addr start;
+	hw_addr end;
+	uint64_t offset;  /* Bytes into the file. */
+	const char *path; /* Valid UTF-8, borrowed. */
+};
+
+/* x86-64 user_regs_struct order: r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx
+ * rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs. */
+#define HW_REGS 27
+enum { HW_REG_IP = 16, HW_REG_SP = 19, HW_REG_FS_BASE = 21 };
+
+struct hw_thread {
+	int32_t tid;
+	int32_t signal; /* Current signal, 0 when none. */
+	uint64_t regs[HW_REGS];
+};
+
+struct hw_auxv {
+	uint64_t type;
+	uint64_t value;
+};
+
+struct hw_target {
+	enum hw_target_kind kind;
+	char *path;
+	const uint8_t *map; /* The whole file, read-only. */
+	uint64_t map_size;
+	bool truncated;   /* The file ends before its headers say. */
+	uint64_t ends_at; /* File size; what was promised beyond is missing. */
+
+	struct hw_segment *segments; /* In file order. */
+	uint32_t segment_count;
+	struct hw_file_map *file_maps; /* By start. */
+	uint32_t file_map_count;
+	bool has_file_maps;
+	bool lists_all;            /* Every mapping has a segment: the kernel's cores, not gdb's. */
+	struct hw_thread *threads; /* In file order: the kernel puts the dying one first. */
+	uint32_t thread_count;
+	struct hw_auxv *auxv;
+	uint32_t auxv_count;
+	int32_t pid;
+	char *command;      /* NT_PRPSINFO pr_fname, or NULL. */
+	char *arguments;    /* pr_psargs, or NULL. */
+	int32_t signal;     /* NT_SIGINFO si_signo, or 0. */
+	hw_addr fault_addr; /* si_addr for SIGSEGV and SIGBUS. */
+
+	/* Private. */
+	int fd;
+	int64_t mtime_ns;    /* At open: tells whether the file changed since. */
+	uint64_t faults;     /* hw_target_faults() at open. */
+	size_t segment_room; /* Items the arrays above have room for. */
+	size_t file_map_room;
+	size_t thread_room;
+	size_t auxv_room;
+	GStringChunk *strings;
+	GMutex lock;         /* Of the last answer of SEEK_DATA and SEEK_HOLE: */
+	uint64_t data_start; /* [hole_start, data_start) is a hole, */
+	uint64_t data_end;   /* [data_start, data_end) is data. */
+	uint64_t hole_start;
+};
+
+/* Opens a core file. Warnings (truncated, bad notes) go to notes. Errors: TARGET
+ * (missing, a directory, a FIFO, unreadable), PERMISSION, UNSUPPORTED (not a core,
+ * other class or machine, compressed: the message says how to unpack it).
+ * Messages name file, offset, field and bound. NULL on error. */
+struct hw_target *hw_target_open(const char *path, struct hw_notes *notes, GError **error);
+void hw_target_free(struct hw_target *target); /* Accepts NULL. */
+
+/* Value of an auxv entry; false when there is none. */
+bool hw_target_auxv(const struct hw_target *target, uint64_t type, uint64_t *ret);
+
+/* The next stretch of file [offset, end) that is no hole (SEEK_DATA, SEEK_HOLE).
+ * False when only holes are left. On a file system without holes: all of it. */
+bool hw_target_data(const struct hw_target *target, uint64_t offset, uint64_t end,
+		    uint64_t *start_ret, uint64_t *end_ret);
+
+/* Pages of mapped files (cores and binaries) that vanished under us since the program
+ * began: a SIGBUS handler put zeros there. */
+uint64_t hw_target_faults(void);
+
+/* To be called when all has been read: says in the notes (target-changed, incomplete)
+ * when the file was cut or written to since it was opened. */
+void hw_target_check(const struct hw_target *target, struct hw_notes *notes);
+#endif

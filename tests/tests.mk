@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fixtures and test programs: how they are built, and the targets that run them. Included by
+# the Makefile.
+
+CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null | sed 's/-I/-isystem /g')
+CHECK_LIBS   := $(shell pkg-config --libs check 2>/dev/null)
+
+# Fixtures are the programs under examination: always the same flags, never the sanitizers'.
+FIX          := $(BUILD)/fixtures
+FIX_CFLAGS   := -g -O2 -std=gnu11 -D_GNU_SOURCE $(WARN)
+FIX_COMMON   := fixtures/fixture.c fixtures/pattern.c
+FIX_HEADERS  := $(wildcard fixtures/*.h)
+HEAPS_SRCS   := fixtures/heaps.c fixtures/truth.c $(FIX_COMMON)
+SHIM_SRCS    := fixtures/shim.c fixtures/shimlog.c
+WRAPPED      := malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign \
+                valloc pvalloc free
+SHIM_CFLAGS  := -ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-distribute-patterns
+
+FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
+                $(BUILD)/tests/shimlog
+
+fixtures: $(FIXTURES)
+
+$(FIX)/heaps: $(HEAPS_SRCS) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $(HEAPS_SRCS) -lpthread -ldl
+
+# Static and stripped: no libc module, no symbols; the shim is linked in.
+$(FIX)/heaps-static: $(HEAPS_SRCS) $(SHIM_SRCS) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -DHW_STATIC -DHW_WRAP -static -s $(WRAPPED:%=-Wl,--wrap=%) -o $@ \
+		$(HEAPS_SRCS) $(SHIM_SRCS) -lpthread
+
+$(FIX)/known $(FIX)/demo: $(FIX)/%: fixtures/%.c $(FIX_COMMON) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< $(FIX_COMMON) -lpthread
+
+# No libc, so no symbol versions: runs under every glibc.
+$(FIX)/shim.so: $(SHIM_SRCS) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) $(SHIM_CFLAGS) -fPIC -fvisibility=hidden -shared -nostdlib -o $@ \
+		$(SHIM_SRCS)
+
+$(BUILD)/tests/shimlog: tests/oracle/shimlog.c fixtures/shimlog.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $<
+
+# The C libraries of the matrix, and the fixture linked against the oldest of them with its
+# own start files: it then asks for no symbol that is newer, and runs under all. Where the
+# oldest could not be had, the machine's own does for the newer ones.
+GLIBC        := $(BUILD)/glibc
+OLD          := $(GLIBC)/2.31
+OLD_LIB      := $(OLD)/lib/x86_64-linux-gnu
+OLD_DEV      := $(OLD)/usr/lib/x86_64-linux-gnu
+OLD_HEADERS  := -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+                -isystem $(OLD)/usr/include/x86_64-linux-gnu -isystem $(OLD)/usr/include
+OLD_LINK     := $(OLD_LIB)/libpthread.so.0 $(OLD_LIB)/libdl.so.2 $(OLD_LIB)/libc.so.6 \
+                $(OLD_DEV)/libc_nonshared.a $(OLD_LIB)/ld-linux-x86-64.so.2 -lgcc
+
+$(GLIBC)/suites: scripts/fetch-glibc.sh
+	$(Q)scripts/fetch-glibc.sh $(GLIBC)
+	@touch $@
+
+$(FIX)/heaps-matrix: $(HEAPS_SRCS) $(FIX_HEADERS) $(GLIBC)/suites
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)if [ -e $(OLD_LIB)/libc.so.6 ]; then \
+		$(CC) $(FIX_CFLAGS) $(OLD_HEADERS) -nostdlib -o $@ $(OLD_DEV)/Scrt1.o \
+			$(OLD_DEV)/crti.o $(HEAPS_SRCS) $(OLD_LINK) $(OLD_DEV)/crtn.o; \
+	else \
+		$(CC) $(FIX_CFLAGS) -o $@ $(HEAPS_SRCS) -lpthread -ldl; \
+	fi
+
+# Unit and plugin tests: one program for each test_*.c; helpers are the other .c files there.
+UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+PLUGIN_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/plugin/test_*.c))
+UNIT_HELP    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+PLUGIN_HELP  := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/plugin/test_%,$(wildcard tests/plugin/*.c)))
+TEST_LIBS     = $(BUILD)/libheapwalk.a $(DW_LIBS) -ldl $(CHECK_LIBS) -lm -lrt -lpthread
+
+$(BUILD)/obj/tests/%.o: HW_CFLAGS += $(CHECK_CFLAGS)
+
+$(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_HELP) $(BUILD)/libheapwalk.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(UNIT_HELP) $(TEST_LIBS)
+
+$(PLUGIN_TESTS): $(BUILD)/tests/plugin/%: $(BUILD)/obj/tests/plugin/%.o $(PLUGIN_HELP) $(BUILD)/libheapwalk.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(PLUGIN_HELP) $(TEST_LIBS)
+
+# Single programs: the fault sweep, the benchmarks.
+FUZZ_HELP    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/sweep.c,$(wildcard tests/fuzz/*.c)))
+SWEEP        := $(if $(wildcard tests/fuzz/sweep.c),$(BUILD)/tests/sweep)
+BENCHES      := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+
+$(BUILD)/tests/sweep: $(BUILD)/obj/tests/fuzz/sweep.o $(FUZZ_HELP) $(BUILD)/libheapwalk.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $(BUILD)/obj/tests/fuzz/sweep.o $(FUZZ_HELP) $(TEST_LIBS)
+
+$(BENCHES): $(BUILD)/tests/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -lpthread
+
+HAVE_CHECK   := $(if $(CHECK_LIBS),yes)
+CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP))
+
+.PHONY: check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
+tests: all fixtures $(CTESTS)
+
+# Installing may give pkg-config its answers, which this make has already asked for: hence
+# a new make after it.
+check-deps:
+	@scripts/deps.sh --soft check
+
+check: check-deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-run
+check-run: tests
+	@tests/run --build $(BUILD) check
+
+check-matrix: check-deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-matrix-run
+check-matrix-run: all fixtures $(FIX)/heaps-matrix
+	@tests/run --build $(BUILD) matrix
+
+# The sanitizers get a build of their own.
+ASAN          = --no-print-directory BUILD=$(BUILD)/asan OPT=-O1 \
+                SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+
+check-asan: check-deps
+	@$(MAKE) $(ASAN) check-asan-run
+check-asan-run: tests
+	@tests/run --build $(BUILD) asan
+
+check-faults: check-deps
+	@$(MAKE) $(ASAN) check-faults-run
+check-faults-run: tests
+	@tests/run --build $(BUILD) faults
+
+FUZZ_MINUTES ?= 10
+export FUZZ_MINUTES
+fuzz: check-deps
+	@$(MAKE) $(ASAN) fuzz-run
+fuzz-run: tests
+	@tests/run --build $(BUILD) fuzz
+
+bench: all fixtures $(BENCHES)
+	@python3 -B tests/bench/run.py $(BUILD)
+
+demo:
+	@scripts/deps.sh install demo
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all $(FIX)/demo
+	@scripts/demo.sh $(BUILD)
