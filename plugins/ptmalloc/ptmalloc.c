@@ -113,14 +113,18 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 		 libc->by_symbol ? "symbol" : "structure", libc->state->versions,
 		 libc->safe_linking_known ? (libc->safe_linking ? "safe-linking" : "plain links")
 					  : "links not seen");
-	libc->heap = host->add_heap(host->self, &info);
 	for (uint64_t i = 0; i < libc->arena_count; i++)
 		locked += libc->arenas[i].is_locked;
+	if (locked) {
+		libc->is_exact = false;
+		info.confidence = HW_CONSERVATIVE;
+	}
+	libc->heap = host->add_heap(host->self, &info);
 	if (locked)
 		host->warn(
-		    host->self, "arena-locked", false,
-		    "%llu arenas were locked: a thread was inside malloc or free, free lists "
-		    "may be half changed",
+		    host->self, "arena-locked", true,
+		    "%llu arenas were locked: a thread was inside malloc or free; chunks it had "
+		    "taken off a list count as live",
 		    (unsigned long long)locked);
 	claim_libc(pt, libc);
 }
