@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: a table of commands, their options, and the one place that prints
- * errors and decides the exit status. */
+ * errors and decides the exit status. Longer than most files: it is one flat list, a
+ * short function per command. */
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "query/plugins.h"
 #include "query/words.h"
+#include "report/ask.h"
 #include "report/options.h"
 #include "report/report.h"
 #include <fcntl.h>
@@ -158,6 +160,194 @@ static bool run_verify(struct run *run, GError **error)
 	return true;
 }
 
+/* Who holds what: every one of these builds the graph as far as it needs it. */
+
+static const char *second_arg(const struct run *run)
+{
+	return run->arg_count > 1 ? run->args[1] : NULL;
+}
+
+static bool build_graph(struct run *run, enum hw_depth depth, uint32_t *limit_ret, GError **error)
+{
+	struct hw_graph_request request;
+
+	return hw_ask_limit(limit_ret, error) && hw_ask_graph(depth, &request, error) &&
+	       hw_session_graph(run->session, &request, error);
+}
+
+static bool prepare_graph(struct run *run G_GNUC_UNUSED, GError **error)
+{
+	struct hw_graph_request request;
+	uint32_t limit;
+
+	return hw_ask_limit(&limit, error) && hw_ask_graph(HW_DEPTH_TABLE, &request, error);
+}
+
+static bool run_roots(struct run *run, GError **error)
+{
+	struct hw_root_rows *roots;
+	uint32_t limit;
+
+	if (!build_graph(run, HW_DEPTH_DOMINATORS, &limit, error))
+		return false;
+	roots = hw_root_rows_query(run->session, error);
+	if (!roots)
+		return false;
+	hw_report_roots(&run->answer, run->session, roots, limit);
+	hw_root_rows_free(roots);
+	return true;
+}
+
+static bool prepare_tree(struct run *run, GError **error)
+{
+	struct hw_tree_request request;
+
+	return prepare_graph(run, error) && hw_ask_tree(second_arg(run), &request, error);
+}
+
+static bool run_tree(struct run *run, GError **error)
+{
+	struct hw_tree_request request;
+	struct hw_tree_view *tree;
+	uint32_t limit;
+
+	if (!hw_ask_tree(second_arg(run), &request, error) ||
+	    !build_graph(run, HW_DEPTH_DOMINATORS, &limit, error))
+		return false;
+	tree = hw_tree_view_query(run->session, &request, error);
+	if (!tree)
+		return false;
+	hw_report_tree(&run->answer, run->session, tree, &request);
+	hw_tree_view_free(tree);
+	return true;
+}
+
+static bool prepare_why(struct run *run, GError **error)
+{
+	struct hw_why_request request;
+
+	return prepare_graph(run, error) && hw_ask_why(second_arg(run), &request, error);
+}
+
+static bool run_why(struct run *run, GError **error)
+{
+	struct hw_why_request request;
+	struct hw_why *why;
+	uint32_t limit;
+
+	if (!hw_ask_why(second_arg(run), &request, error) ||
+	    !build_graph(run, HW_DEPTH_PATHS, &limit, error))
+		return false;
+	why = hw_why_query(run->session, &request, error);
+	if (!why)
+		return false;
+	hw_report_why(&run->answer, run->session, why, &request);
+	hw_why_free(why);
+	return true;
+}
+
+static bool prepare_refs(struct run *run, GError **error)
+{
+	return prepare_graph(run, error) && prepare_show(run, error);
+}
+
+static bool run_refs(struct run *run, GError **error)
+{
+	struct hw_refs *refs;
+	uint32_t limit;
+	hw_addr addr;
+
+	if (!hw_words_address(run->args[1], &addr, error) ||
+	    !build_graph(run, HW_DEPTH_MARK, &limit, error))
+		return false;
+	refs = hw_refs_query(run->session, addr, error);
+	if (!refs)
+		return false;
+	hw_report_refs(&run->answer, run->session, refs, limit);
+	hw_refs_free(refs);
+	return true;
+}
+
+static bool run_leaks(struct run *run, GError **error)
+{
+	struct hw_leak_groups *leaks;
+	uint32_t limit;
+
+	if (!build_graph(run, HW_DEPTH_MARK, &limit, error))
+		return false;
+	leaks = hw_leak_groups_query(run->session, error);
+	if (!leaks)
+		return false;
+	hw_report_leaks(&run->answer, run->session, leaks, limit);
+	hw_leak_groups_free(leaks);
+	return true;
+}
+
+static bool prepare_top(struct run *run, GError **error)
+{
+	enum hw_top_by by;
+
+	return prepare_graph(run, error) && hw_ask_by(&by, error);
+}
+
+static bool run_top(struct run *run, GError **error)
+{
+	struct hw_top *top;
+	enum hw_top_by by;
+	uint32_t limit;
+
+	if (!hw_ask_by(&by, error) ||
+	    !build_graph(run, hw_top_depth(by, hw_given.retained), &limit, error))
+		return false;
+	top = hw_top_query(run->session, by, hw_given.retained, error);
+	if (!top)
+		return false;
+	hw_report_top(&run->answer, run->session, top, limit);
+	hw_top_free(top);
+	return true;
+}
+
+static bool prepare_pins(struct run *run, GError **error)
+{
+	uint64_t min;
+
+	return prepare_graph(run, error) && hw_ask_min(HW_PIN_MIN, &min, error);
+}
+
+static bool run_pins(struct run *run, GError **error)
+{
+	struct hw_pins *pins;
+	uint32_t limit;
+	uint64_t min;
+
+	if (!hw_ask_min(HW_PIN_MIN, &min, error) ||
+	    !build_graph(run, HW_DEPTH_PATHS, &limit, error))
+		return false;
+	pins = hw_pins_query(run->session, min, error);
+	if (!pins)
+		return false;
+	hw_report_pins(&run->answer, run->session, pins, limit);
+	hw_pins_free(pins);
+	return true;
+}
+
+static bool run_threads(struct run *run, GError **error)
+{
+	struct hw_census *census;
+	uint32_t limit;
+
+	if (!build_graph(run, HW_DEPTH_MARK, &limit, error))
+		return false;
+	census = hw_census_query(run->session, error);
+	if (!census)
+		return false;
+	hw_report_threads(&run->answer, run->session, census, limit);
+	hw_census_free(census);
+	return true;
+}
+
+/* Plugins. */
+
 static bool load_plugins(struct run *run, GError **error)
 {
 	run->plugins = hw_plugins_load(hw_given.plugin_dir, &run->notes, error);
@@ -251,6 +441,80 @@ static const struct command commands[] = {
      .more = "The mapping, the symbol, the block, and which words near the address are\n"
 	     "addresses themselves. Contents stay private without --show-strings.",
      .own = HW_OPTIONS_SHOW},
+    {.name = "roots",
+     .args = "TARGET",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_graph,
+     .run = run_roots,
+     .summary = "Who holds the memory, by name",
+     .more = "Variables, registers and stack slots by retained size: the bytes that would\n"
+	     "become unreachable without that one root.",
+     .own = HW_OPTIONS_GRAPH},
+    {.name = "tree",
+     .args = "TARGET [ADDRESS]",
+     .least = 1,
+     .most = 2,
+     .prepare = prepare_tree,
+     .run = run_tree,
+     .summary = "What goes with what: the dominator tree",
+     .more = "From all roots, or from the block at ADDRESS, or with --type for all blocks\n"
+	     "of a type. Each line goes when the one it is indented under goes.",
+     .own = HW_OPTIONS_TREE},
+    {.name = "why",
+     .args = "TARGET [ADDRESS]",
+     .least = 1,
+     .most = 2,
+     .prepare = prepare_why,
+     .run = run_why,
+     .summary = "Why blocks are alive: paths from roots",
+     .more = "Shortest paths from distinct roots, five without --limit. With --type or\n"
+	     "--size: for all blocks that fit, those with the same nearest root together.\n"
+	     "CMP is >SIZE, >=SIZE, <SIZE, <=SIZE or =SIZE.",
+     .own = HW_OPTIONS_WHY},
+    {.name = "refs",
+     .args = "TARGET ADDRESS",
+     .least = 2,
+     .most = 2,
+     .prepare = prepare_refs,
+     .run = run_refs,
+     .summary = "What points at a block, and where it points",
+     .own = HW_OPTIONS_GRAPH},
+    {.name = "leaks",
+     .args = "TARGET",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_graph,
+     .run = run_leaks,
+     .summary = "Live blocks that nothing holds any more",
+     .more = "Heads first: blocks that nothing else that leaked points at, and one of each\n"
+	     "cycle, with the bytes that go with them.",
+     .own = HW_OPTIONS_GRAPH},
+    {.name = "top",
+     .args = "TARGET",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_top,
+     .run = run_top,
+     .summary = "Live blocks by size, type, module or arena",
+     .more = "A block's module is that of the nearest root that holds it.",
+     .own = HW_OPTIONS_TOP},
+    {.name = "pins",
+     .args = "TARGET",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_pins,
+     .run = run_pins,
+     .summary = "Blocks held only by pointers into them",
+     .own = HW_OPTIONS_PINS},
+    {.name = "threads",
+     .args = "TARGET",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_graph,
+     .run = run_threads,
+     .summary = "Threads by stack, and what they hold",
+     .own = HW_OPTIONS_GRAPH},
     {.name = "verify",
      .args = "TARGET",
      .least = 1,

@@ -16,8 +16,10 @@ WRAPPED      := malloc calloc realloc reallocarray memalign aligned_alloc posix_
                 valloc pvalloc free
 SHIM_CFLAGS  := -ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-distribute-patterns
 
+ROOTS        := $(FIX)/roots $(FIX)/librootslinked.so $(FIX)/rootsloaded.so
+ROOTS_BARE   := $(ROOTS:$(FIX)/%=$(FIX)/stripped/%)
 FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
-                $(BUILD)/tests/shimlog
+                $(ROOTS) $(ROOTS_BARE) $(BUILD)/tests/shimlog
 
 fixtures: $(FIXTURES)
 
@@ -37,6 +39,25 @@ $(FIX)/known $(FIX)/demo: $(FIX)/%: fixtures/%.c $(FIX_COMMON) $(FIX_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< $(FIX_COMMON) -lpthread
+
+# A holder of each kind: nothing optimized away, every frame found by .eh_frame alone.
+ROOTS_CFLAGS := $(FIX_CFLAGS) -O0 -fomit-frame-pointer
+
+$(FIX)/librootslinked.so $(FIX)/rootsloaded.so: fixtures/rootslib.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ROOTS_CFLAGS) -fPIC -shared -DROOTSLIB=$(if $(findstring linked,$@),linked,loaded) \
+		-o $@ $<
+
+$(FIX)/roots: fixtures/roots.c $(FIX_COMMON) $(FIX_HEADERS) $(FIX)/librootslinked.so
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ROOTS_CFLAGS) -o $@ $< $(FIX_COMMON) -L$(FIX) -lrootslinked \
+		-Wl,-rpath,'$$ORIGIN' -lpthread -ldl
+
+$(ROOTS_BARE): $(FIX)/stripped/%: $(FIX)/%
+	@mkdir -p $(@D)
+	$(Q)strip -o $@ $<
 
 # No libc, so no symbol versions: runs under every glibc.
 $(FIX)/shim.so: $(SHIM_SRCS) $(FIX_HEADERS)
@@ -113,7 +134,7 @@ $(BENCHES): $(BUILD)/tests/bench/%: tests/bench/%.c
 HAVE_CHECK   := $(if $(CHECK_LIBS),yes)
 CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP))
 
-.PHONY: check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
+.PHONY: bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
 tests: all fixtures $(CTESTS)
 
 # Installing may give pkg-config its answers, which this make has already asked for: hence
@@ -154,6 +175,10 @@ fuzz-run: tests
 
 bench: all fixtures $(BENCHES)
 	@python3 -B tests/bench/run.py $(BUILD)
+
+# References, leaks and roots on five shapes of graph; GRAPH_ARGS names shapes and sizes.
+bench-graph: all $(BENCHES)
+	@python3 -B tests/bench/graph.py $(BUILD) $(GRAPH_ARGS)
 
 demo:
 	@scripts/deps.sh install demo

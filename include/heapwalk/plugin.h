@@ -126,6 +126,11 @@ struct hw_heap_info {
 	const char *name;    /* Copied. "main", "libc.so.6", … : tells heaps of a plugin apart. */
 	const char *version; /* Copied. Upstream version or range: "2.36", "2.35-2.41". */
 	const char *how;     /* Copied. What it was found by, for people. */
+	uint32_t block_header; /* Bytes of the allocator's own before every block, when a word that
+				* points at the end of a block then lies in the next block's
+				* header and is never the address of another block (ptmalloc: 16).
+				* 0: the end of a block may be the start of the next. */
+	uint32_t reserved;
 };
 
 /* One heap's ledger, or one arena's. */

@@ -106,6 +106,7 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 	    .name = libc->name,
 	    .version = libc->version,
 	    .how = how,
+	    .block_header = CHUNK_HDR,
 	};
 	uint64_t locked = 0;
 

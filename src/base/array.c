@@ -18,6 +18,11 @@ size_t hw_array_set_budget(size_t bytes)
 	return atomic_exchange(&budget, bytes);
 }
 
+size_t hw_array_budget(void)
+{
+	return atomic_load(&budget);
+}
+
 size_t hw_array_used(void)
 {
 	return atomic_load(&used);
@@ -29,7 +34,7 @@ static size_t cost(size_t bytes)
 	return bytes < MAP_FROM ? bytes : (bytes + PAGE - 1) & ~(PAGE - 1);
 }
 
-static bool charge(size_t bytes)
+bool hw_array_charge(size_t bytes)
 {
 	size_t now = atomic_fetch_add(&used, bytes) + bytes;
 
@@ -37,6 +42,11 @@ static bool charge(size_t bytes)
 		return true;
 	atomic_fetch_sub(&used, bytes);
 	return false;
+}
+
+void hw_array_uncharge(size_t bytes)
+{
+	atomic_fetch_sub(&used, bytes);
 }
 
 static void *take(size_t bytes)
@@ -92,7 +102,7 @@ void *hw_array_resize(void *ptr, size_t old_count, size_t count, size_t size)
 		return NULL;
 	}
 	new_cost = cost(bytes);
-	if (new_cost > old_cost && !charge(new_cost - old_cost))
+	if (new_cost > old_cost && !hw_array_charge(new_cost - old_cost))
 		return NULL;
 	p = move(ptr, old_cost, new_cost);
 	if (!p) {
@@ -110,6 +120,15 @@ void *hw_array_resize(void *ptr, size_t old_count, size_t count, size_t size)
 		if (dirty_end > old_bytes)
 			memset((char *)p + old_bytes, 0, dirty_end - old_bytes);
 	}
+	return p;
+}
+
+void *hw_array_new_huge(size_t count, size_t size)
+{
+	void *p = hw_array_resize(NULL, 0, count, size);
+
+	if (p && count * size >= MAP_FROM)
+		madvise(p, count * size, MADV_HUGEPAGE); /* Refused: slower, not wrong. */
 	return p;
 }
 

@@ -20,5 +20,14 @@ bool hw_array_reserve(void **array, size_t *room, size_t count, size_t size);
 
 /* Most bytes all arrays together may take; default 8 GiB. Returns the old limit. */
 size_t hw_array_set_budget(size_t bytes);
+size_t hw_array_budget(void);
 size_t hw_array_used(void); /* Bytes in use now. */
+
+/* A new array of count zeroed items, in huge pages where the system has them: for what is
+ * read at random. Freed like any other: hw_array_resize(ptr, count, 0, size). */
+void *hw_array_new_huge(size_t count, size_t size);
+
+/* For other kinds of arrays (reserve.h): counts bytes; false when the budget is spent. */
+bool hw_array_charge(size_t bytes);
+void hw_array_uncharge(size_t bytes);
 #endif

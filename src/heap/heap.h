@@ -26,6 +26,7 @@ struct hw_heap {
 	char *version;
 	char *how;
 	enum hw_confidence confidence; /* Worst of open() and ledger(). */
+	uint32_t block_header;         /* As in struct hw_heap_info. */
 	bool has_ledger;
 	struct hw_ledger ledger;
 	GArray *arenas; /* struct hw_arena_ledger, by arena. */
@@ -68,6 +69,9 @@ bool hw_heaps_verify(struct hw_heaps *heaps, uint32_t index, GError **error);
  * UNSUPPORTED when no heap of that plugin is in the target. */
 bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,
 		     const struct hw_emit *out, GError **error);
+
+/* All claims, by start; they may overlap. Borrowed. */
+const struct hw_claimed *hw_heaps_claims(const struct hw_heaps *heaps, uint32_t *count_ret);
 
 /* The heap whose claim covers addr, or NULL. */
 struct hw_heap *hw_heaps_owner(struct hw_heaps *heaps, hw_addr addr);

@@ -337,6 +337,12 @@ bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *rep
 	return false;
 }
 
+const struct hw_claimed *hw_heaps_claims(const struct hw_heaps *heaps, uint32_t *count_ret)
+{
+	*count_ret = heaps->claims->len;
+	return (const struct hw_claimed *)(const void *)heaps->claims->data;
+}
+
 struct hw_heap *hw_heaps_owner(struct hw_heaps *heaps, hw_addr addr)
 {
 	guint low = 0, high = heaps->claims->len;

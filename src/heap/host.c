@@ -111,6 +111,8 @@ static uint32_t add_heap(void *self, const struct hw_heap_info *info)
 	heap->version = g_strdup(info->version ? info->version : "unknown");
 	heap->how = g_strdup(info->how ? info->how : "");
 	heap->confidence = MIN(info->confidence, HW_GUESSED);
+	if (info->struct_size >= offsetof(struct hw_heap_info, reserved))
+		heap->block_header = info->block_header;
 	heap->arenas = g_array_new(FALSE, TRUE, sizeof(struct hw_arena_ledger));
 	g_ptr_array_add(in->heaps->heaps, heap);
 	return heap->id;

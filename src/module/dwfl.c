@@ -4,19 +4,30 @@
  * hundreds, and a plugin cares for two. */
 #include "base/array.h"
 #include "module/private.h"
+#include <elf.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-/* Never called: every module is reported with its file. */
+#define VDSO_NAME "[vdso]"
+#define VDSO_MAX  ((uint64_t)1 << 20) /* Real ones have two or three pages. */
+
+/* Every module is reported with its file, but the vdso, which has none. */
 static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
 		    char **path_ret, Elf **elf_ret)
 {
+	struct hw_modules *modules = *userdata;
+	uint64_t held;
+
 	(void)module;
-	(void)userdata;
-	(void)name;
-	(void)base;
 	(void)path_ret;
-	(void)elf_ret;
+	if (!modules || modules->vdso || strcmp(name, VDSO_NAME) != 0 ||
+	    !hw_memory_peek(modules->memory, base, &held))
+		return -1;
+	held = MIN(held, VDSO_MAX);
+	modules->vdso = g_malloc(held);
+	held = hw_memory_read(modules->memory, base, modules->vdso, held);
+	*elf_ret = elf_memory((char *)modules->vdso, held);
 	return -1;
 }
 
@@ -47,6 +58,7 @@ struct hw_modules *hw_modules_new(const struct hw_memory *memory,
 	modules->sysroot = g_strdup(options->sysroot ? options->sysroot : "/");
 	modules->debug_dirs = copy_dirs(options->debug_dirs);
 	modules->lookups = g_new0(struct hw_lookup, memory->object_count + 1);
+	modules->strings = g_string_chunk_new(4096);
 	modules->callbacks = (Dwfl_Callbacks){
 	    .find_elf = find_elf,
 	    .find_debuginfo = hw_modules_find_debuginfo,
@@ -59,11 +71,19 @@ void hw_modules_free(struct hw_modules *modules)
 {
 	if (!modules)
 		return;
-	for (uint32_t i = 0; i < modules->memory->object_count; i++)
+	for (uint32_t i = 0; i < modules->memory->object_count; i++) {
 		if (modules->lookups[i].types)
 			g_hash_table_destroy(modules->lookups[i].types);
+		hw_index_free(modules->lookups[i].index);
+	}
+	if (modules->places)
+		g_hash_table_destroy(modules->places);
+	if (modules->locals)
+		g_hash_table_destroy(modules->locals);
 	if (modules->dwfl)
 		dwfl_end(modules->dwfl);
+	g_free(modules->vdso);
+	g_string_chunk_free(modules->strings);
 	g_strfreev(modules->debug_dirs);
 	g_free(modules->lookups);
 	g_free(modules->sysroot);
@@ -124,4 +144,50 @@ Dwfl_Module *hw_modules_dwfl(struct hw_modules *modules, uint32_t object)
 		lookup->module = report(modules, &modules->memory->objects[object]);
 	}
 	return lookup->module;
+}
+
+const char *hw_modules_text(struct hw_modules *modules, const char *text)
+{
+	g_autofree char *valid = NULL;
+
+	if (g_utf8_validate(text, -1, NULL))
+		return text;
+	valid = g_utf8_make_valid(text, -1);
+	return g_string_chunk_insert_const(modules->strings, valid);
+}
+
+const char *hw_modules_symbol_text(struct hw_modules *modules, const char *symbol)
+{
+	const char *at = strchr(symbol, '@');
+	g_autofree char *cut = NULL;
+
+	if (!at || at == symbol)
+		return hw_modules_text(modules, symbol);
+	cut = g_strndup(symbol, (gsize)(at - symbol));
+	return hw_modules_text(modules, g_string_chunk_insert_const(modules->strings, cut));
+}
+
+void hw_modules_add_vdso(struct hw_modules *modules)
+{
+	const struct hw_memory *memory = modules->memory;
+	const struct hw_mapping *mapping;
+	Dwfl_Module *module;
+	void **userdata;
+	hw_addr at;
+	uint32_t i;
+
+	if (modules->is_vdso_asked || !begin(modules))
+		return;
+	modules->is_vdso_asked = true;
+	if (!hw_target_auxv(memory->target, AT_SYSINFO_EHDR, &at))
+		return;
+	i = hw_memory_find(memory, at);
+	mapping = &memory->mappings[i];
+	if (i == memory->mapping_count || mapping->start != at || mapping->owner != HW_OWNER_VDSO)
+		return;
+	dwfl_report_begin_add(modules->dwfl);
+	module = dwfl_report_module(modules->dwfl, VDSO_NAME, mapping->start, mapping->end);
+	dwfl_report_end(modules->dwfl, NULL, NULL);
+	if (module && dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL))
+		*userdata = modules;
 }

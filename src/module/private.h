@@ -15,6 +15,13 @@ struct hw_modules {
 	bool is_broken;    /* libdwfl could not be started. */
 	Dwfl_Callbacks callbacks;
 	struct hw_lookup *lookups; /* One per object. */
+	GStringChunk *strings;     /* Names made up: types, frames. */
+	GHashTable *places;        /* unwind.c: struct hw_place by pc. */
+	GHashTable *locals;        /* locals.c: struct hw_locals by pc. */
+	uint8_t *vdso;             /* Its image, copied: libelf keeps pointers into it. */
+	bool is_vdso_asked;
+	bool is_attach_asked; /* unwind.c: is_attached is the answer. */
+	bool is_attached;
 };
 
 /* What is known of one object. */
@@ -23,12 +30,30 @@ struct hw_lookup {
 	bool is_asked;   /* module is the answer, NULL for none. */
 	bool is_counted; /* has_symbols is the answer. */
 	bool has_symbols;
-	GHashTable *types; /* Name → struct hw_type *; made on first use. */
+	GHashTable *types;      /* Name → struct hw_type *; made on first use. */
+	struct hw_index *index; /* variables.c; made on first use. */
 };
+
+/* variables.c: data symbols and variables of one object. */
+struct hw_index;
+void hw_index_free(struct hw_index *index); /* Accepts NULL. */
 
 /* The module of an object, reported to libdwfl on first use; NULL when its binary is
  * not at hand. */
 Dwfl_Module *hw_modules_dwfl(struct hw_modules *modules, uint32_t object);
+
+/* Valid UTF-8: text itself, else a mended copy in modules->strings. */
+const char *hw_modules_text(struct hw_modules *modules, const char *text);
+/* The same for a symbol, without the "@@VERSION" that newer linkers add in .symtab. */
+const char *hw_modules_symbol_text(struct hw_modules *modules, const char *symbol);
+
+/* Reports the vdso from the target's memory; for unwinding. */
+void hw_modules_add_vdso(struct hw_modules *modules);
+
+/* type_names.c: "struct item *" of a DIE's DW_AT_type into modules->strings; NULL when
+ * there is none. And its size, 0 when not known. */
+const char *hw_modules_type_name(struct hw_modules *modules, Dwarf_Die *die);
+uint64_t hw_modules_type_size(Dwarf_Die *die);
 
 /* debuginfo.c: libdwfl's callback. userdata of a module is struct hw_modules. */
 int hw_modules_find_debuginfo(Dwfl_Module *module, void **userdata, const char *name,

@@ -2,6 +2,7 @@
 /* The pipeline: each stage is made from the ones before it and freed in reverse. */
 #include "query/session.h"
 #include "base/progress.h"
+#include "query/firsts.h"
 
 static bool open_stages(struct hw_session *s, const char *path, const struct hw_options *options,
 			GError **error)
@@ -51,6 +52,11 @@ void hw_session_close(struct hw_session *s)
 {
 	if (!s)
 		return;
+	hw_firsts_free(s->firsts);
+	hw_graph_free(s->graph);
+	hw_roots_free(s->roots);
+	hw_stacks_free(s->stacks);
+	hw_table_free(s->table);
 	hw_heaps_free(s->heaps);
 	g_free(s->threads);
 	hw_modules_free(s->modules);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.h -- the pipeline opened: target, memory, modules, threads, heaps. Owns all
- * of them; what hangs below borrows downwards. The library's entry point. */
+ * of them, and what hw_session_graph() adds; what hangs below borrows downwards. The
+ * library's entry point. */
 #ifndef HW_QUERY_SESSION_H
 #define HW_QUERY_SESSION_H
+#include "graph/graph.h"
 #include "heap/heap.h"
 
 struct hw_options {
@@ -20,6 +22,12 @@ struct hw_session {
 	struct hw_modules *modules;
 	struct hw_thread_state *threads; /* target->thread_count of them. */
 	struct hw_heaps *heaps;
+	/* NULL until hw_session_graph() was asked for them. */
+	struct hw_table *table;
+	struct hw_stacks *stacks;
+	struct hw_roots *roots;
+	struct hw_graph *graph;
+	struct hw_firsts *firsts;
 };
 
 /* Opens path and everything above it. NULL on error. */

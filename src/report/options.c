@@ -66,6 +66,57 @@ static const GOptionEntry show_entries[] = {
     {NULL},
 };
 
+/* What every command about references has. */
+#define LIMIT_ENTRY                                                                                \
+	{                                                                                          \
+		"limit", 0, 0, G_OPTION_ARG_STRING, &hw_given.limit, "At most so many rows", "N"   \
+	}
+#define GRAPH_ENTRIES                                                                              \
+	{"no-anon-roots",                                                                          \
+	 0,                                                                                        \
+	 0,                                                                                        \
+	 G_OPTION_ARG_NONE,                                                                        \
+	 &hw_given.no_anon,                                                                        \
+	 "Memory that no heap explains holds nothing",                                             \
+	 NULL},                                                                                    \
+	{                                                                                          \
+		"threads", 0, 0, G_OPTION_ARG_STRING, &hw_given.threads,                           \
+		    "Threads to work with; default: one a processor", "N"                          \
+	}
+
+static const GOptionEntry graph_entries[] = {LIMIT_ENTRY, GRAPH_ENTRIES, {NULL}};
+static const GOptionEntry tree_entries[] = {
+    {"type", 0, 0, G_OPTION_ARG_STRING, &hw_given.type, "All blocks of this type together", "TYPE"},
+    {"depth", 0, 0, G_OPTION_ARG_STRING, &hw_given.depth, "Levels below the first (3)", "N"},
+    {"min", 0, 0, G_OPTION_ARG_STRING, &hw_given.min, "Only what retains so much (1 % of all)",
+     "SIZE"},
+    LIMIT_ENTRY,
+    GRAPH_ENTRIES,
+    {NULL},
+};
+static const GOptionEntry why_entries[] = {
+    {"type", 0, 0, G_OPTION_ARG_STRING, &hw_given.type, "All blocks of this type", "TYPE"},
+    {"size", 0, 0, G_OPTION_ARG_STRING, &hw_given.size, "All blocks of such a size: '>1MiB'",
+     "CMP"},
+    LIMIT_ENTRY,
+    GRAPH_ENTRIES,
+    {NULL},
+};
+static const GOptionEntry top_entries[] = {
+    {"by", 0, 0, G_OPTION_ARG_STRING, &hw_given.by, "size (default), type, module or arena",
+     "WHAT"},
+    {"retained", 0, 0, G_OPTION_ARG_NONE, &hw_given.retained, "Also what the groups hold", NULL},
+    LIMIT_ENTRY,
+    GRAPH_ENTRIES,
+    {NULL},
+};
+static const GOptionEntry pins_entries[] = {
+    {"min", 0, 0, G_OPTION_ARG_STRING, &hw_given.min, "Only blocks of this size (4KiB)", "SIZE"},
+    LIMIT_ENTRY,
+    GRAPH_ENTRIES,
+    {NULL},
+};
+
 static void add_group(GOptionContext *context, const char *name, const char *title,
 		      const GOptionEntry *entries)
 {
@@ -87,6 +138,11 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	    {HW_OPTIONS_MAPS, "maps", maps_entries},
 	    {HW_OPTIONS_BLOCKS, "blocks", blocks_entries},
 	    {HW_OPTIONS_SHOW, "show", show_entries},
+	    {HW_OPTIONS_GRAPH, "graph", graph_entries},
+	    {HW_OPTIONS_TREE, "tree", tree_entries},
+	    {HW_OPTIONS_WHY, "why", why_entries},
+	    {HW_OPTIONS_TOP, "top", top_entries},
+	    {HW_OPTIONS_PINS, "pins", pins_entries},
 	};
 	GOptionContext *context = g_option_context_new(args);
 
@@ -112,6 +168,12 @@ void hw_options_clear(void)
 	g_free(hw_given.state);
 	g_free(hw_given.min);
 	g_free(hw_given.format);
+	g_free(hw_given.limit);
+	g_free(hw_given.threads);
+	g_free(hw_given.depth);
+	g_free(hw_given.type);
+	g_free(hw_given.size);
+	g_free(hw_given.by);
 	memset(&hw_given, 0, sizeof(hw_given));
 }
 

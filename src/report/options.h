@@ -7,16 +7,17 @@
 
 struct hw_given {
 	gboolean json, bytes, force, quiet, help, version, strict; /* Every command. */
-	gboolean quick, all, totals, strings;                      /* Some commands. */
+	gboolean quick, all, totals, strings, no_anon, retained;   /* Some commands. */
 	char *color, *output;
 	int width;
 	char *sysroot, *exe, **debug_dirs, *plugin_dir;
 	char *state, *min, *format;
+	char *limit, *threads, *depth, *type, *size, *by;
 };
 
 extern struct hw_given hw_given; /* As the last hw_options_parse() read it. */
 
-/* The options that only one command has. */
+/* The options that only some commands have. */
 enum hw_option_set {
 	HW_OPTIONS_NONE = 0,
 	HW_OPTIONS_SUMMARY,
@@ -24,6 +25,11 @@ enum hw_option_set {
 	HW_OPTIONS_MAPS,
 	HW_OPTIONS_BLOCKS,
 	HW_OPTIONS_SHOW,
+	HW_OPTIONS_GRAPH, /* roots, refs, leaks, threads. */
+	HW_OPTIONS_TREE,
+	HW_OPTIONS_WHY,
+	HW_OPTIONS_TOP,
+	HW_OPTIONS_PINS,
 	HW_OPTIONS_ALL, /* Of every command: to find out which one is meant. */
 };
 

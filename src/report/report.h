@@ -4,10 +4,18 @@
 #ifndef HW_REPORT_REPORT_H
 #define HW_REPORT_REPORT_H
 #include "query/blocks.h"
+#include "query/census.h"
+#include "query/leaks.h"
 #include "query/maps.h"
+#include "query/pins.h"
+#include "query/refs.h"
+#include "query/roots.h"
 #include "query/show.h"
 #include "query/summary.h"
+#include "query/top.h"
+#include "query/tree.h"
 #include "query/verify.h"
+#include "query/why.h"
 #include "report/answer.h"
 
 void hw_report_summary(struct hw_answer *answer, struct hw_session *session,
@@ -26,6 +34,24 @@ void hw_report_show(struct hw_answer *answer, struct hw_session *session,
 
 void hw_report_verify(struct hw_answer *answer, struct hw_session *session,
 		      const struct hw_verify *verify);
+
+/* Who holds what. limit: most rows; 0: as many as the text or the JSON has by itself. */
+void hw_report_roots(struct hw_answer *answer, struct hw_session *session,
+		     const struct hw_root_rows *roots, uint32_t limit);
+void hw_report_tree(struct hw_answer *answer, struct hw_session *session,
+		    const struct hw_tree_view *tree, const struct hw_tree_request *request);
+void hw_report_why(struct hw_answer *answer, struct hw_session *session, const struct hw_why *why,
+		   const struct hw_why_request *request);
+void hw_report_refs(struct hw_answer *answer, struct hw_session *session,
+		    const struct hw_refs *refs, uint32_t limit);
+void hw_report_leaks(struct hw_answer *answer, struct hw_session *session,
+		     const struct hw_leak_groups *leaks, uint32_t limit);
+void hw_report_top(struct hw_answer *answer, struct hw_session *session, const struct hw_top *top,
+		   uint32_t limit);
+void hw_report_pins(struct hw_answer *answer, struct hw_session *session,
+		    const struct hw_pins *pins, uint32_t limit);
+void hw_report_threads(struct hw_answer *answer, struct hw_session *session,
+		       const struct hw_census *census, uint32_t limit);
 
 /* only: the name of one plugin whose reports are listed, or NULL for all plugins. */
 void hw_report_plugins(struct hw_answer *answer, const struct hw_plugins *plugins,

@@ -2,7 +2,7 @@
 /* Text for people. Fields that follow one another are held back until their labels can
  * be aligned. */
 #include "report/text.h"
-#include "report/table.h"
+#include "report/grid.h"
 #include <string.h>
 
 #define STEP        2  /* Spaces per level. */
@@ -19,7 +19,7 @@ struct hw_text {
 	GString *out;
 	GArray *fields;   /* struct field, not printed yet. */
 	GByteArray *open; /* 1 for each open object or list that has a title, else 0. */
-	struct hw_table *table;
+	struct hw_grid *table;
 	bool is_unbalanced;
 };
 
@@ -47,7 +47,7 @@ void hw_text_free(struct hw_text *t)
 {
 	if (!t)
 		return;
-	hw_table_free(t->table);
+	hw_grid_free(t->table);
 	g_byte_array_unref(t->open);
 	g_array_unref(t->fields);
 	g_string_free(t->out, TRUE);
@@ -199,8 +199,8 @@ static void emit_table(void *self, const char *key G_GNUC_UNUSED, const char *ti
 	flush_fields(t);
 	print_title(t, title);
 	t->is_unbalanced |= t->table != NULL;
-	hw_table_free(t->table);
-	t->table = hw_table_new(&t->style, columns, count);
+	hw_grid_free(t->table);
+	t->table = hw_grid_new(&t->style, columns, count);
 }
 
 static void emit_row(void *self, const struct hw_value *values)
@@ -208,7 +208,7 @@ static void emit_row(void *self, const struct hw_value *values)
 	struct hw_text *t = self;
 
 	if (t->table)
-		hw_table_add(t->table, values);
+		hw_grid_add(t->table, values);
 	else
 		t->is_unbalanced = true;
 }
@@ -218,10 +218,10 @@ static void emit_table_end(void *self)
 	struct hw_text *t = self;
 
 	if (t->table)
-		hw_table_print(t->table, t->out, indent_of(t) + STEP);
+		hw_grid_print(t->table, t->out, indent_of(t) + STEP);
 	else
 		t->is_unbalanced = true;
-	g_clear_pointer(&t->table, hw_table_free);
+	g_clear_pointer(&t->table, hw_grid_free);
 }
 
 static void emit_note(void *self, const char *fmt, ...)

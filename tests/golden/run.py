@@ -24,7 +24,8 @@ import termios
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ["summary", "heaps", "maps", "blocks", "show", "verify", "plugin", "plugins"]
+COMMANDS = ["summary", "heaps", "maps", "blocks", "show", "roots", "tree", "why", "refs", "leaks",
+            "top", "pins", "threads", "verify", "plugin", "plugins"]
 REPORTS = ["arenas", "bins", "tcache", "top", "mmapped", "trim"]
 PYTHON = """
 import os, threading
@@ -241,7 +242,7 @@ def test_usage_errors(hw, cores):
 
 
 def test_what_is_not_there_is_not_named(hw, cores):
-    for command in ("diff", "export", "report", "why", "leaks"):
+    for command in ("diff", "export", "report", "goroutines", "snapshot"):
         err = hw.fails(2, command, cores.sleep, "x")
         check("not built" not in err and "not yet" not in err, err)
         check(f"\n  {command} " not in hw.text("help"), f"help names {command}")

@@ -5,7 +5,7 @@
 #include "query/words.h"
 #include "report/answer.h"
 #include "report/json.h"
-#include "report/table.h"
+#include "report/grid.h"
 #include "report/text.h"
 #include <check.h>
 #include <fcntl.h>
@@ -248,16 +248,16 @@ static char *table_of(const struct hw_style *style, const char *name, uint32_t e
 					{"s", "share", HW_KIND_RATIO, HW_COLUMN_BAR}};
 	struct hw_value row[12] = {hw_text(name), hw_ratio(0.5)};
 	GString *to = g_string_new(NULL);
-	struct hw_table *table;
+	struct hw_grid *table;
 
 	for (uint32_t i = 2; i < 2 + extra; i++) {
 		columns[i] = (struct hw_column){"x", "bytes", HW_KIND_SIZE, 0};
 		row[i] = hw_size(123456789);
 	}
-	table = hw_table_new(style, columns, 2 + extra);
-	hw_table_add(table, row);
-	hw_table_print(table, to, 2);
-	hw_table_free(table);
+	table = hw_grid_new(style, columns, 2 + extra);
+	hw_grid_add(table, row);
+	hw_grid_print(table, to, 2);
+	hw_grid_free(table);
 	return g_string_free(to, FALSE);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lays out a table: widths, bars, alignment. */
-#include "report/table.h"
+#include "report/grid.h"
 #include <math.h>
 
 #define GAP        2 /* Spaces between columns; one when that makes them fit. */
@@ -24,7 +24,7 @@ struct cell {
 	double number;
 };
 
-struct hw_table {
+struct hw_grid {
 	const struct hw_style *style;
 	struct column *columns;
 	uint32_t count;
@@ -36,10 +36,10 @@ static void clear_cell(gpointer item)
 	g_free(((struct cell *)item)->text);
 }
 
-struct hw_table *hw_table_new(const struct hw_style *style, const struct hw_column *columns,
-			      uint32_t count)
+struct hw_grid *hw_grid_new(const struct hw_style *style, const struct hw_column *columns,
+			    uint32_t count)
 {
-	struct hw_table *t = g_new0(struct hw_table, 1);
+	struct hw_grid *t = g_new0(struct hw_grid, 1);
 
 	t->style = style;
 	t->columns = g_new0(struct column, count + 1);
@@ -61,7 +61,7 @@ struct hw_table *hw_table_new(const struct hw_style *style, const struct hw_colu
 	return t;
 }
 
-void hw_table_free(struct hw_table *t)
+void hw_grid_free(struct hw_grid *t)
 {
 	if (!t)
 		return;
@@ -102,7 +102,7 @@ static unsigned bar_gap(const struct column *c)
 	return c->width ? c->gap : 0;
 }
 
-void hw_table_add(struct hw_table *t, const struct hw_value *values)
+void hw_grid_add(struct hw_grid *t, const struct hw_value *values)
 {
 	for (uint32_t i = 0; i < t->count; i++) {
 		struct column *c = &t->columns[i];
@@ -193,7 +193,7 @@ static void append_bar(const struct hw_style *style, GString *line, const struct
 }
 
 /* cells NULL: the line of titles. */
-static void print_line(const struct hw_table *t, const struct column *columns, uint32_t first,
+static void print_line(const struct hw_grid *t, const struct column *columns, uint32_t first,
 		       uint32_t end, const struct cell *cells, GString *to, unsigned indent)
 {
 	g_autoptr(GString) line = g_string_new(NULL);
@@ -216,7 +216,7 @@ static void print_line(const struct hw_table *t, const struct column *columns, u
 	g_string_append_c(to, '\n');
 }
 
-static void print_piece(const struct hw_table *t, const struct column *columns, uint32_t first,
+static void print_piece(const struct hw_grid *t, const struct column *columns, uint32_t first,
 			uint32_t end, GString *to, unsigned indent)
 {
 	bool has_titles = false;
@@ -241,7 +241,7 @@ static uint32_t fit(const struct column *columns, uint32_t first, uint32_t count
 	return end;
 }
 
-void hw_table_print(const struct hw_table *t, GString *to, unsigned indent)
+void hw_grid_print(const struct hw_grid *t, GString *to, unsigned indent)
 {
 	unsigned room = t->style->width > indent ? t->style->width - indent : 1;
 	g_autofree struct column *columns = g_memdup2(t->columns, t->count * sizeof(*columns));

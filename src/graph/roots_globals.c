@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roots_globals.c -- writable data and bss of modules, by variable, else by section. */
+#include "graph/roots_private.h"
+#include "target/elf.h"
+
+struct globals {
+	struct gather *g;
+	uint32_t object;
+	const char *module;
+	const struct hw_mapping *mapping;
+	struct hw_range_pair variable; /* Of the node last used; empty at first. */
+	uint32_t node;
+	GHashTable *sections; /* Node + 1 by start of a section or mapping. */
+};
+
+/* The node of what has no variable's name. */
+static uint32_t unnamed_node(struct globals *s, hw_addr slot)
+{
+	struct hw_variable section;
+	struct hw_root_node node = {.kind = HW_ROOT_GLOBAL, .module = s->module, .frame = -1};
+	gpointer known;
+
+	if (hw_modules_section(s->g->modules, s->object, slot, &section)) {
+		node.addr = section.start;
+		node.size = section.size;
+		node.name = section.name;
+	} else {
+		node.addr = s->mapping->start;
+		node.size = s->mapping->end - s->mapping->start;
+		node.name = "[data]";
+	}
+	known = g_hash_table_lookup(s->sections, &node.addr);
+	if (!known) {
+		known = GUINT_TO_POINTER(hw_gather_node(s->g, &node) + 1);
+		g_hash_table_insert(s->sections, g_memdup2(&node.addr, sizeof(node.addr)), known);
+	}
+	return GPOINTER_TO_UINT(known) - 1;
+}
+
+static void found(void *arg, hw_addr slot, uint32_t block)
+{
+	struct globals *s = arg;
+	struct hw_variable variable;
+	struct hw_root_node node;
+
+	if (slot < s->variable.start || slot >= s->variable.end) {
+		s->variable = (struct hw_range_pair){0, 0};
+		if (hw_modules_variable(s->g->modules, s->object, slot, &variable)) {
+			node = (struct hw_root_node){
+			    .kind = HW_ROOT_GLOBAL,
+			    .addr = variable.start,
+			    .size = variable.size,
+			    .name = variable.name,
+			    .type = variable.type,
+			    .module = s->module,
+			    .file = variable.file,
+			    .line = variable.line,
+			    .frame = -1,
+			};
+			s->node = hw_gather_node(s->g, &node);
+			s->variable =
+			    (struct hw_range_pair){variable.start, variable.start + variable.size};
+		} else {
+			s->node = unnamed_node(s, slot);
+		}
+	}
+	hw_gather_ref(s->g, s->node, slot, block);
+}
+
+/* Writable, or made read-only once ld.so had filled it (RELRO): inside a writable segment. */
+static bool is_data(const struct hw_memory *memory, const struct hw_mapping *mapping)
+{
+	const struct hw_object *object = &memory->objects[mapping->module];
+	uint64_t held;
+	const uint8_t *image = hw_memory_peek(memory, object->start, &held);
+	struct hw_elf elf;
+	Elf64_Phdr phdr;
+
+	if (mapping->perm & HW_PERM_W)
+		return true;
+	if (mapping->source != HW_SOURCE_CORE || !image || !hw_elf_init(&elf, image, held))
+		return false;
+	for (uint32_t i = 0; hw_elf_phdr(&elf, i, &phdr); i++)
+		if (phdr.p_type == PT_LOAD && (phdr.p_flags & PF_W) &&
+		    mapping->start >= object->bias + hw_page_down(phdr.p_vaddr) &&
+		    mapping->start < object->bias + phdr.p_vaddr + phdr.p_memsz)
+			return true;
+	return false;
+}
+
+void hw_gather_globals(struct gather *g)
+{
+	GHashTable *sections = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+
+	for (uint32_t i = 0; i < g->memory->mapping_count; i++) {
+		const struct hw_mapping *mapping = &g->memory->mappings[i];
+		struct globals s = {.g = g, .mapping = mapping, .sections = sections};
+
+		if (mapping->owner != HW_OWNER_MODULE || mapping->module == HW_NO_MODULE ||
+		    !is_data(g->memory, mapping))
+			continue;
+		s.object = mapping->module;
+		s.module = g->memory->objects[mapping->module].name;
+		hw_gather_scan_rest(g, mapping->start, mapping->end, found, &s);
+	}
+	g_hash_table_destroy(sections);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roots_private.h -- roots while they are gathered. Private to this stage.
+ *
+ * Each file below looks at one sort of memory and adds nodes and references in any order;
+ * hw_roots_new() sorts them. */
+#ifndef HW_GRAPH_ROOTS_PRIVATE_H
+#define HW_GRAPH_ROOTS_PRIVATE_H
+#include "graph/roots.h"
+#include "module/variables.h"
+
+struct gather {
+	const struct hw_memory *memory;
+	struct hw_modules *modules;
+	const struct hw_stacks *stacks;
+	struct hw_heaps *heaps;
+	const struct hw_table *table;
+	struct hw_roots *roots;
+	hw_addr low, high; /* Words outside point to no block. */
+	/* What the generic scan leaves out: sorted, disjoint. */
+	struct hw_range_pair *skip;
+	size_t skip_count, skip_room;
+	bool is_broken;   /* Out of memory. */
+	uint64_t scanned; /* Bytes, for the progress line. */
+};
+
+/* Called with every word that points into a block. */
+typedef void (*hw_slot_fn)(void *arg, hw_addr slot, uint32_t block);
+
+/* The held bytes of [start, end), word by word, by ascending address. */
+void hw_gather_scan(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg);
+/* The same without what g->skip covers. */
+void hw_gather_scan_rest(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg);
+
+/* The block that a word points into, if that is a root's business. */
+bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret);
+
+uint32_t hw_gather_node(struct gather *g, const struct hw_root_node *node); /* Its index. */
+void hw_gather_ref(struct gather *g, uint32_t root, hw_addr slot, uint32_t block);
+void hw_gather_skip(struct gather *g, hw_addr start, hw_addr end);
+void hw_gather_leaf(struct gather *g, uint32_t block);
+
+/* Copies made of names that are put together. */
+const char *hw_gather_name(struct gather *g, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+void hw_gather_globals(struct gather *g); /* roots_globals.c */
+void hw_gather_tls(struct gather *g);     /* roots_tls.c */
+void hw_gather_stacks(struct gather *g);  /* roots_stacks.c: registers, too. */
+void hw_gather_anon(struct gather *g);    /* roots_anon.c */
+#endif

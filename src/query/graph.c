@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds what the questions about references share, as far as each needs it. */
+#include "query/graph.h"
+#include "base/progress.h"
+#include "query/firsts.h"
+#include <string.h>
+
+static bool make_table(struct hw_session *s, GError **error)
+{
+	hw_progress("reading blocks", 0, 0);
+	s->table = hw_table_new(s->heaps, &s->notes, error);
+	return s->table != NULL;
+}
+
+static bool make_roots(struct hw_session *s, const struct hw_graph_request *request, GError **error)
+{
+	const struct hw_roots_options options = {.no_anon = request->no_anon};
+
+	hw_progress("unwinding stacks", 0, 0);
+	s->stacks = hw_stacks_new(s->memory, s->modules, s->threads, &s->notes, error);
+	if (!s->stacks)
+		return false;
+	hw_progress("reading roots", 0, 0);
+	s->roots = hw_roots_new(s->memory, s->modules, s->stacks, s->heaps, s->table, &options,
+				&s->notes, error);
+	if (s->roots && s->roots->incomplete)
+		s->notes.incomplete = true;
+	return s->roots != NULL;
+}
+
+static bool make_graph(struct hw_session *s, const struct hw_graph_request *request, GError **error)
+{
+	const struct hw_graph_options options = {
+	    .level = request->depth == HW_DEPTH_MARK    ? HW_GRAPH_MARK
+		     : request->depth == HW_DEPTH_PATHS ? HW_GRAPH_PATHS
+							: HW_GRAPH_DOMINATORS,
+	    .threads = request->threads,
+	};
+
+	hw_progress("reading references", 0, 0);
+	s->graph = hw_graph_new(s->memory, s->table, s->roots, &options, &s->notes, error);
+	return s->graph != NULL;
+}
+
+bool hw_session_graph(struct hw_session *s, const struct hw_graph_request *request, GError **error)
+{
+	if (!s->table && !make_table(s, error))
+		return false;
+	if (request->depth == HW_DEPTH_TABLE)
+		return true;
+	if (!s->roots && !make_roots(s, request, error))
+		return false;
+	return s->graph || make_graph(s, request, error);
+}
+
+bool hw_session_is_complete(const struct hw_session *s)
+{
+	return !s->notes.incomplete && !s->notes.damage_count &&
+	       !(s->roots && s->roots->incomplete);
+}
+
+/* First ref of a root >= root; refs are by root. */
+static uint64_t lower_bound(const struct hw_roots *roots, uint64_t root)
+{
+	uint64_t low = 0, high = roots->ref_count;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (roots->refs[middle].root < root)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void hw_session_root_refs(const struct hw_session *s, uint32_t root, uint64_t *first_ret,
+			  uint64_t *end_ret)
+{
+	*first_ret = lower_bound(s->roots, root);
+	*end_ret = lower_bound(s->roots, (uint64_t)root + 1);
+}
+
+static bool register_word(const struct hw_session *s, const struct hw_root_node *node,
+			  uint64_t *ret)
+{
+	/* user_regs_struct's order, as in struct hw_thread. */
+	static const char *const names[] = {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11",
+					    "r10", "r9",  "r8",  "rax", "rcx", "rdx", "rsi",
+					    "rdi", NULL,  "rip", NULL,  NULL,  "rsp"};
+	const struct hw_target *target = s->target;
+
+	for (uint32_t i = 0; i < target->thread_count; i++) {
+		if (target->threads[i].tid != node->tid)
+			continue;
+		for (size_t r = 0; r < G_N_ELEMENTS(names); r++) {
+			if (names[r] && g_strcmp0(names[r], node->name) == 0) {
+				*ret = target->threads[i].regs[r];
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool hw_session_root_word(const struct hw_session *s, const struct hw_root_ref *ref, uint64_t *ret)
+{
+	if (ref->slot)
+		return hw_memory_word(s->memory, ref->slot, ret);
+	return register_word(s, &s->roots->nodes[ref->root], ret);
+}
+
+const char *hw_session_type(struct hw_session *s, uint32_t block)
+{
+	const char *name = hw_heaps_type_name(s->heaps, hw_table_type(s->table, block));
+	const struct hw_first *first;
+
+	if (*name)
+		return name;
+	first = hw_firsts_find(s, block);
+	return first ? first->type : NULL;
+}
+
+bool hw_session_has_type(struct hw_session *s, uint32_t block, const char *name)
+{
+	const char *type = hw_session_type(s, block);
+	const struct hw_first *first;
+
+	if (g_strcmp0(type, name) == 0)
+		return true;
+	if (!g_str_has_prefix(name, "_Z"))
+		return false;
+	first = hw_firsts_find(s, block);
+	return first && g_strcmp0(first->symbol, name) == 0;
+}

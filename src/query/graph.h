@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* graph.h -- the second half of the pipeline, for the questions that need references:
+ * stacks, block table, roots, graph. Each is made once and kept by the session. */
+#ifndef HW_QUERY_GRAPH_H
+#define HW_QUERY_GRAPH_H
+#include "query/session.h"
+
+/* How far to go; each level includes the ones before it. */
+enum hw_depth {
+	HW_DEPTH_TABLE = 0,  /* The live blocks. */
+	HW_DEPTH_MARK,       /* What roots reach. */
+	HW_DEPTH_PATHS,      /* A shortest path to every block. */
+	HW_DEPTH_DOMINATORS, /* Dominators and retained sizes. */
+};
+
+struct hw_graph_request {
+	enum hw_depth depth;
+	bool no_anon;     /* Anonymous memory nobody owns is no root. */
+	uint32_t threads; /* 0: as many as there are processors. */
+};
+
+/* Fills session->table, ->stacks, ->roots and ->graph as far as asked for. At most one
+ * depth is asked for in a session's life. */
+bool hw_session_graph(struct hw_session *session, const struct hw_graph_request *request,
+		      GError **error);
+
+/* Is all memory that may hold references known? Else reachability is a lower bound and
+ * retained sizes are approximate. */
+bool hw_session_is_complete(const struct hw_session *session);
+
+/* The refs of one root: [*first_ret, *end_ret) of session->roots->refs. */
+void hw_session_root_refs(const struct hw_session *session, uint32_t root, uint64_t *first_ret,
+			  uint64_t *end_ret);
+
+/* The word a root's reference holds; a register's comes from its thread. False when the
+ * word is not at hand. */
+bool hw_session_root_word(const struct hw_session *session, const struct hw_root_ref *ref,
+			  uint64_t *ret);
+
+/* From the allocator, else from the vtable its first word points at (guessed); NULL when
+ * not known. Borrowed from the session. */
+const char *hw_session_type(struct hw_session *session, uint32_t block);
+
+/* For a type's name as given by people: does a block have that type? Either form is
+ * good: "a::B" and the symbol "_ZTVN1a1BE". */
+bool hw_session_has_type(struct hw_session *session, uint32_t block, const char *name);
+#endif

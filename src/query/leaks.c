@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups the heads of what leaked. */
+#include "query/leaks.h"
+#include "base/progress.h"
+#include "base/stop.h"
+
+void hw_leak_groups_free(struct hw_leak_groups *l)
+{
+	if (!l)
+		return;
+	g_array_unref(l->groups);
+	g_array_unref(l->list);
+	g_free(l);
+}
+
+static guint hash_group(gconstpointer item)
+{
+	const struct hw_leak_group *g = item;
+
+	return (guint)(g->size * 31) ^ g_direct_hash(g->first) ^ g_direct_hash(g->type);
+}
+
+static gboolean same_group(gconstpointer a, gconstpointer b)
+{
+	const struct hw_leak_group *x = a, *y = b;
+
+	return x->size == y->size && x->first == y->first && x->type == y->type;
+}
+
+static gint by_freed(gconstpointer a, gconstpointer b)
+{
+	const struct hw_leak_group *x = a, *y = b;
+
+	if (x->freed != y->freed)
+		return x->freed < y->freed ? 1 : -1;
+	return x->example < y->example ? -1 : x->example > y->example;
+}
+
+static gint heads_by_freed(gconstpointer a, gconstpointer b)
+{
+	const struct hw_leak_head *x = a, *y = b;
+
+	if (x->freed != y->freed)
+		return x->freed < y->freed ? 1 : -1;
+	return x->block < y->block ? -1 : x->block > y->block;
+}
+
+/* Keeps the largest ones: the list stays short whatever leaked. */
+static void keep_head(GArray *list, const struct hw_leak_head *head)
+{
+	g_array_append_val(list, *head);
+	if (list->len < 2 * HW_LEAK_HEADS)
+		return;
+	g_array_sort(list, heads_by_freed);
+	g_array_set_size(list, HW_LEAK_HEADS);
+}
+
+static void add_head(struct hw_session *s, GHashTable *known, const struct hw_leak_head *head)
+{
+	struct hw_leak_group key = {.size = head->size,
+				    .first = hw_firsts_find(s, head->block),
+				    .type = hw_session_type(s, head->block)};
+	struct hw_leak_group *group = g_hash_table_lookup(known, &key);
+
+	if (!group) {
+		group = g_memdup2(&key, sizeof(key));
+		g_hash_table_add(known, group);
+	}
+	if (!group->heads || head->freed > group->example_freed) {
+		group->example = head->block;
+		group->example_freed = head->freed;
+	}
+	group->heads++;
+	group->freed += head->freed;
+}
+
+/* The allocator's own blocks are live, but nobody's loss. */
+static bool is_internal(const struct hw_session *s, uint32_t block)
+{
+	return hw_table_flags(s->table, block) & HW_BLOCK_INTERNAL;
+}
+
+static void count_leaked(const struct hw_session *s, struct hw_leak_groups *l)
+{
+	const struct hw_graph *g = s->graph;
+
+	for (uint32_t first = 0; first < g->blocks; first += 64) {
+		uint64_t lost = ~g->reached[first / 64];
+
+		for (; lost; lost &= lost - 1) {
+			uint32_t b = first + (uint32_t)__builtin_ctzll(lost);
+
+			if (b >= g->blocks)
+				break;
+			if (is_internal(s, b))
+				continue;
+			l->blocks++;
+			l->bytes += hw_table_size(s->table, b);
+		}
+	}
+}
+
+static void group_heads(struct hw_session *s, const struct hw_leaks *leaks,
+			struct hw_leak_groups *l)
+{
+	g_autoptr(GHashTable) known = g_hash_table_new_full(hash_group, same_group, g_free, NULL);
+	uint64_t freed = 0;
+	GHashTableIter iter;
+	gpointer group;
+
+	for (uint32_t i = 0; i < leaks->head_count && !hw_stop_requested(); i++) {
+		struct hw_leak_head head = {.block = leaks->heads[i],
+					    .size = hw_table_size(s->table, leaks->heads[i]),
+					    .freed = leaks->head_bytes[i]};
+
+		if (i % 65536 == 0)
+			hw_progress("grouping leaks", i, leaks->head_count);
+		if (is_internal(s, head.block))
+			continue;
+		l->heads++;
+		keep_head(l->list, &head);
+		add_head(s, known, &head);
+		freed += head.freed;
+	}
+	l->shared_bytes = l->bytes - MIN(freed, l->bytes);
+	g_hash_table_iter_init(&iter, known);
+	while (g_hash_table_iter_next(&iter, &group, NULL))
+		g_array_append_vals(l->groups, group, 1);
+	g_array_sort(l->groups, by_freed);
+	g_array_sort(l->list, heads_by_freed);
+	if (l->list->len > HW_LEAK_HEADS)
+		g_array_set_size(l->list, HW_LEAK_HEADS);
+}
+
+struct hw_leak_groups *hw_leak_groups_query(struct hw_session *s, GError **error)
+{
+	struct hw_leaks *leaks = NULL;
+	struct hw_leak_groups *l;
+
+	hw_progress("looking for leaks", 0, 0);
+	leaks = hw_graph_leaks(s->graph, s->memory, &s->notes, error);
+	if (!leaks)
+		return NULL;
+	l = g_new0(struct hw_leak_groups, 1);
+	l->groups = g_array_new(FALSE, FALSE, sizeof(struct hw_leak_group));
+	l->list = g_array_new(FALSE, FALSE, sizeof(struct hw_leak_head));
+	count_leaked(s, l);
+	l->live_blocks = hw_table_count(s->table);
+	l->live_bytes = hw_table_bytes(s->table);
+	group_heads(s, leaks, l);
+	hw_leaks_free(leaks);
+	hw_target_check(s->target, &s->notes);
+	return l;
+}
