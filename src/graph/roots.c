@@ -41,6 +41,27 @@ uint32_t hw_gather_node(struct gather *g, const struct hw_root_node *node)
 	return roots->count++;
 }
 
+uint32_t hw_gather_variable(struct gather *g, enum hw_root_kind kind,
+			    const struct hw_variable *variable, const char *module, int32_t tid,
+			    struct hw_range_pair *range_ret)
+{
+	const struct hw_root_node node = {
+	    .kind = kind,
+	    .addr = variable->start,
+	    .size = variable->size,
+	    .name = variable->name,
+	    .type = variable->type,
+	    .module = module,
+	    .file = variable->file,
+	    .line = variable->line,
+	    .tid = tid,
+	    .frame = -1,
+	};
+
+	*range_ret = (struct hw_range_pair){variable->start, variable->start + variable->size};
+	return hw_gather_node(g, &node);
+}
+
 void hw_gather_ref(struct gather *g, uint32_t root, hw_addr slot, uint32_t block)
 {
 	struct hw_roots *roots = g->roots;

@@ -41,25 +41,12 @@ static void found(void *arg, hw_addr slot, uint32_t block)
 {
 	struct globals *s = arg;
 	struct hw_variable variable;
-	struct hw_root_node node;
 
 	if (slot < s->variable.start || slot >= s->variable.end) {
 		s->variable = (struct hw_range_pair){0, 0};
 		if (hw_modules_variable(s->g->modules, s->object, slot, &variable)) {
-			node = (struct hw_root_node){
-			    .kind = HW_ROOT_GLOBAL,
-			    .addr = variable.start,
-			    .size = variable.size,
-			    .name = variable.name,
-			    .type = variable.type,
-			    .module = s->module,
-			    .file = variable.file,
-			    .line = variable.line,
-			    .frame = -1,
-			};
-			s->node = hw_gather_node(s->g, &node);
-			s->variable =
-			    (struct hw_range_pair){variable.start, variable.start + variable.size};
+			s->node = hw_gather_variable(s->g, HW_ROOT_GLOBAL, &variable, s->module, 0,
+						     &s->variable);
 		} else {
 			s->node = unnamed_node(s, slot);
 		}

@@ -35,6 +35,10 @@ void hw_gather_scan_rest(struct gather *g, hw_addr start, hw_addr end, hw_slot_f
 bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret);
 
 uint32_t hw_gather_node(struct gather *g, const struct hw_root_node *node); /* Its index. */
+/* The node of a variable; tid 0 for a global. *range_ret: the bytes it takes. */
+uint32_t hw_gather_variable(struct gather *g, enum hw_root_kind kind,
+			    const struct hw_variable *variable, const char *module, int32_t tid,
+			    struct hw_range_pair *range_ret);
 void hw_gather_ref(struct gather *g, uint32_t root, hw_addr slot, uint32_t block);
 void hw_gather_skip(struct gather *g, hw_addr start, hw_addr end);
 void hw_gather_leaf(struct gather *g, uint32_t block);
