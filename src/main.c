@@ -87,17 +87,24 @@ static bool run_maps(struct run *run, GError **error G_GNUC_UNUSED)
 	return true;
 }
 
-static bool read_filter(struct hw_block_filter *filter, enum hw_blocks_format *format,
-			GError **error)
+static bool read_format(enum hw_lines_format *format, GError **error)
 {
 	const char *name = hw_given.format ? hw_given.format : hw_given.json ? "ndjson" : "csv";
 
-	*filter = (struct hw_block_filter){0};
-	*format = g_str_equal(name, "ndjson") ? HW_BLOCKS_NDJSON : HW_BLOCKS_CSV;
-	if (*format == HW_BLOCKS_CSV && !g_str_equal(name, "csv"))
+	*format = g_str_equal(name, "ndjson") ? HW_LINES_NDJSON : HW_LINES_CSV;
+	if (*format == HW_LINES_CSV && !g_str_equal(name, "csv"))
 		return usage(error, "--format %s: must be csv or ndjson", name);
-	if (*format == HW_BLOCKS_CSV && hw_given.json)
+	if (*format == HW_LINES_CSV && hw_given.json)
 		return usage(error, "--json and --format csv exclude each other");
+	return true;
+}
+
+static bool read_filter(struct hw_block_filter *filter, enum hw_lines_format *format,
+			GError **error)
+{
+	*filter = (struct hw_block_filter){0};
+	if (!read_format(format, error))
+		return false;
 	for (unsigned s = 0; s < HW_STATES && hw_given.state; s++)
 		if (g_str_equal(hw_given.state, hw_state_names[s]))
 			filter->states = 1u << s;
@@ -113,7 +120,7 @@ static bool read_filter(struct hw_block_filter *filter, enum hw_blocks_format *f
 static bool prepare_blocks(struct run *run G_GNUC_UNUSED, GError **error)
 {
 	struct hw_block_filter filter;
-	enum hw_blocks_format format;
+	enum hw_lines_format format;
 
 	return read_filter(&filter, &format, error);
 }
@@ -121,7 +128,7 @@ static bool prepare_blocks(struct run *run G_GNUC_UNUSED, GError **error)
 static bool run_blocks(struct run *run, GError **error)
 {
 	struct hw_block_filter filter;
-	enum hw_blocks_format format;
+	enum hw_lines_format format;
 
 	if (!read_filter(&filter, &format, error) ||
 	    !hw_report_blocks(run->output, run->session, &filter, format, error))
@@ -268,13 +275,26 @@ static bool run_refs(struct run *run, GError **error)
 	return true;
 }
 
+static bool prepare_leaks(struct run *run, GError **error)
+{
+	enum hw_lines_format format;
+
+	if (hw_given.format && (hw_given.json || hw_given.limit))
+		return usage(error, "--format lists every leaked block: %s does not go with it",
+			     hw_given.json ? "--json" : "--limit");
+	return prepare_graph(run, error) && read_format(&format, error);
+}
+
 static bool run_leaks(struct run *run, GError **error)
 {
 	struct hw_leak_groups *leaks;
+	enum hw_lines_format format;
 	uint32_t limit;
 
-	if (!build_graph(run, HW_DEPTH_MARK, &limit, error))
+	if (!read_format(&format, error) || !build_graph(run, HW_DEPTH_MARK, &limit, error))
 		return false;
+	if (hw_given.format)
+		return hw_report_leak_list(run->output, run->session, format, error);
 	leaks = hw_leak_groups_query(run->session, error);
 	if (!leaks)
 		return false;
@@ -484,12 +504,13 @@ static const struct command commands[] = {
      .args = "TARGET",
      .least = 1,
      .most = 1,
-     .prepare = prepare_graph,
+     .prepare = prepare_leaks,
      .run = run_leaks,
      .summary = "Live blocks that nothing holds any more",
      .more = "Heads first: blocks that nothing else that leaked points at, and one of each\n"
-	     "cycle, with the bytes that go with them.",
-     .own = HW_OPTIONS_GRAPH},
+	     "cycle, with the bytes that go with them. --format lists every leaked block and\n"
+	     "the head that keeps it (none: several do).",
+     .own = HW_OPTIONS_LEAKS},
     {.name = "top",
      .args = "TARGET",
      .least = 1,
@@ -554,7 +575,7 @@ static bool make_answer(struct run *run, const struct command *command, GError *
 	    .debug_dirs = (const char *const *)hw_given.debug_dirs,
 	    .plugin_dir = hw_given.plugin_dir,
 	};
-	bool is_stream = command->run == run_blocks;
+	bool is_stream = command->run == run_blocks || hw_given.format;
 
 	if (run->target) {
 		run->session = hw_session_open(run->target, &session_options, error);

@@ -19,7 +19,7 @@ SHIM_CFLAGS  := -ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-
 ROOTS        := $(FIX)/roots $(FIX)/librootslinked.so $(FIX)/rootsloaded.so
 ROOTS_BARE   := $(ROOTS:$(FIX)/%=$(FIX)/stripped/%)
 FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
-                $(ROOTS) $(ROOTS_BARE) $(BUILD)/tests/shimlog
+                $(FIX)/leaks $(FIX)/tangle $(ROOTS) $(ROOTS_BARE) $(BUILD)/tests/shimlog
 
 fixtures: $(FIXTURES)
 
@@ -35,7 +35,7 @@ $(FIX)/heaps-static: $(HEAPS_SRCS) $(SHIM_SRCS) $(FIX_HEADERS)
 	$(Q)$(CC) $(FIX_CFLAGS) -DHW_STATIC -DHW_WRAP -static -s $(WRAPPED:%=-Wl,--wrap=%) -o $@ \
 		$(HEAPS_SRCS) $(SHIM_SRCS) -lpthread
 
-$(FIX)/known $(FIX)/demo: $(FIX)/%: fixtures/%.c $(FIX_COMMON) $(FIX_HEADERS)
+$(FIX)/known $(FIX)/demo $(FIX)/tangle: $(FIX)/%: fixtures/%.c $(FIX_COMMON) $(FIX_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< $(FIX_COMMON) -lpthread
@@ -54,6 +54,11 @@ $(FIX)/roots: fixtures/roots.c $(FIX_COMMON) $(FIX_HEADERS) $(FIX)/librootslinke
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ROOTS_CFLAGS) -o $@ $< $(FIX_COMMON) -L$(FIX) -lrootslinked \
 		-Wl,-rpath,'$$ORIGIN' -lpthread -ldl
+
+$(FIX)/leaks: fixtures/leaks.c $(FIX_COMMON) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ROOTS_CFLAGS) -o $@ $< $(FIX_COMMON) -lpthread
 
 $(ROOTS_BARE): $(FIX)/stripped/%: $(FIX)/%
 	@mkdir -p $(@D)
@@ -116,15 +121,23 @@ $(PLUGIN_TESTS): $(BUILD)/tests/plugin/%: $(BUILD)/obj/tests/plugin/%.o $(PLUGIN
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(PLUGIN_HELP) $(TEST_LIBS)
 
+# The slow twin of the graph: a program of its own, and part of the sweep.
+NAIVE        := $(BUILD)/obj/tests/naive/naive.o
+
+$(BUILD)/tests/twin: $(BUILD)/obj/tests/naive/twin.o $(NAIVE) $(BUILD)/libheapwalk.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(NAIVE) $(TEST_LIBS)
+
 # Single programs: the fault sweep, the benchmarks.
 FUZZ_HELP    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/sweep.c,$(wildcard tests/fuzz/*.c)))
 SWEEP        := $(if $(wildcard tests/fuzz/sweep.c),$(BUILD)/tests/sweep)
 BENCHES      := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 
-$(BUILD)/tests/sweep: $(BUILD)/obj/tests/fuzz/sweep.o $(FUZZ_HELP) $(BUILD)/libheapwalk.a
+$(BUILD)/tests/sweep: $(BUILD)/obj/tests/fuzz/sweep.o $(FUZZ_HELP) $(NAIVE) $(BUILD)/libheapwalk.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $(BUILD)/obj/tests/fuzz/sweep.o $(FUZZ_HELP) $(TEST_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(FUZZ_HELP) $(NAIVE) $(TEST_LIBS)
 
 $(BENCHES): $(BUILD)/tests/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
@@ -132,7 +145,7 @@ $(BENCHES): $(BUILD)/tests/bench/%: tests/bench/%.c
 	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -lpthread
 
 HAVE_CHECK   := $(if $(CHECK_LIBS),yes)
-CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP))
+CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP)) $(BUILD)/tests/twin
 
 .PHONY: bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
 tests: all fixtures $(CTESTS)

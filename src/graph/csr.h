@@ -59,6 +59,12 @@ struct hw_reach {
 void hw_reach_row(struct hw_reach *reach, uint32_t row);
 bool hw_reach_run(struct hw_reach *reach, const char *what);
 
+/* Sets the bits of all rows that the rows first to end - 1 lead to, and those lead to, where
+ * no bit is set yet. Paths are not kept: threads share the work. False when stopped or
+ * without memory. */
+bool hw_csr_mark(const struct hw_csr *csr, uint32_t first, uint32_t end, uint64_t *reached,
+		 uint32_t threads, const char *what);
+
 /* Dominators of everything the starts reach, by a virtual node above them all: number 0.
  * Nodes are numbered in the preorder of a depth-first search, from 1. */
 struct hw_dominators {

@@ -12,6 +12,8 @@
 #include "graph/table_private.h"
 #include "graph/tree.h"
 
+#define MARKING "marking what the roots reach"
+
 static bool fail_memory(const struct hw_graph *graph, GError **error)
 {
 	if (hw_stop_requested())
@@ -34,29 +36,38 @@ static void add_up_reached(struct hw_graph *g)
 }
 
 /* Roots in their order, then breadth first: the same paths every time. */
+static bool find_paths(struct hw_graph *g)
+{
+	struct hw_reach reach = {.csr = g->csr, .reached = g->reached};
+	bool ok;
+
+	g->parent = hw_array_new_huge((size_t)g->nodes + 1, sizeof(*g->parent));
+	reach.queue = hw_array_new_huge((size_t)g->blocks + 1, sizeof(*reach.queue));
+	reach.parent = g->parent;
+	ok = reach.queue && g->parent;
+	for (uint32_t r = g->blocks; ok && r < g->nodes; r++)
+		hw_reach_row(&reach, r);
+	ok = ok && hw_reach_run(&reach, MARKING);
+	hw_array_resize(reach.queue, (size_t)g->blocks + 1, 0, sizeof(*reach.queue));
+	for (uint32_t r = g->blocks; ok && r < g->nodes; r++)
+		g->parent[r] = HW_GRAPH_TOP;
+	return ok;
+}
+
 static bool mark(struct hw_graph *g, bool with_paths, GError **error)
 {
 	size_t words = ((size_t)g->blocks + 63) / 64 + 1;
-	struct hw_reach reach = {.csr = g->csr};
 	bool ok;
 
+	hw_progress(MARKING, 0, g->blocks);
 	g->reached = hw_array_new_huge(words, sizeof(*g->reached));
-	if (with_paths)
-		g->parent = hw_array_new_huge((size_t)g->nodes + 1, sizeof(*g->parent));
-	reach.queue = hw_array_new_huge((size_t)g->blocks + 1, sizeof(*reach.queue));
-	reach.reached = g->reached;
-	reach.parent = g->parent;
-	ok = g->reached && reach.queue && (g->parent || !with_paths);
-	for (uint32_t r = g->blocks; ok && r < g->nodes; r++)
-		hw_reach_row(&reach, r);
-	ok = ok && hw_reach_run(&reach, "marking what the roots reach");
-	hw_array_resize(reach.queue, (size_t)g->blocks + 1, 0, sizeof(*reach.queue));
-	hw_progress_end();
+	ok = g->reached && (with_paths ? find_paths(g)
+				       : hw_csr_mark(g->csr, g->blocks, g->nodes, g->reached,
+						     hw_pool_threads(g->threads), MARKING));
 	if (!ok)
 		return fail_memory(g, error);
-	for (uint32_t r = g->blocks; with_paths && r < g->nodes; r++)
-		g->parent[r] = HW_GRAPH_TOP;
 	add_up_reached(g);
+	hw_progress_end();
 	return true;
 }
 

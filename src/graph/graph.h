@@ -67,15 +67,16 @@ bool hw_graph_in(const struct hw_graph *graph, const struct hw_memory *memory, u
 uint32_t hw_graph_children(const struct hw_graph *graph, uint32_t node, uint32_t limit,
 			   uint32_t **list_ret, uint32_t *listed_ret);
 
-/* Among unreached blocks: heads are blocks no other unreached block points to, and one
- * block (the lowest) of each cycle that is reached from no other unreached block. group[i]
- * of a head: bytes freed with it (what only it keeps among the unreached). */
+/* What no root reaches, without the allocator's own blocks. Heads are blocks no other
+ * unreached block points to, and one block (the lowest) of each cycle that is reached from no
+ * other unreached block. head_bytes[i]: freed with heads[i] (what only it keeps). */
 struct hw_leaks {
 	uint64_t blocks, bytes;
 	uint32_t *heads; /* Ids, ascending. */
 	uint64_t *head_bytes;
 	uint32_t head_count;
-	size_t head_room; /* Private. */
+	uint32_t *head_of; /* By block, as hw_leaks_keepers() has it; NULL without heads. */
+	size_t head_room, head_of_room; /* Private. */
 };
 struct hw_leaks *hw_graph_leaks(const struct hw_graph *graph, const struct hw_memory *memory,
 				struct hw_notes *notes, GError **error);

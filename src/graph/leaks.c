@@ -88,81 +88,145 @@ bool hw_leaks_heads(const struct hw_csr *csr, uint32_t rows, const uint64_t *rea
 	return ok;
 }
 
+/* Which head keeps what: a row is kept by the one head that leads to it, or by several. Its
+ * mark changes at most twice, so this is linear in the edges. */
+struct spread {
+	const struct hw_csr *csr;
+	const uint64_t *reached;
+	uint32_t *mark;  /* By row: head_of. */
+	uint32_t *stack; /* Each row at most twice. */
+	size_t used;
+};
+
+static void meet(struct spread *s, uint32_t row, uint32_t mark)
+{
+	uint32_t old = s->mark[row];
+
+	if (old == mark || old == HW_LEAK_SHARED || hw_bit(s->reached, row))
+		return;
+	s->mark[row] = old ? HW_LEAK_SHARED : mark;
+	s->stack[s->used++] = row;
+}
+
+static bool spread_from(struct spread *s, uint32_t head, uint32_t mark)
+{
+	uint64_t done = 0;
+
+	meet(s, head, mark);
+	while (s->used) {
+		uint32_t row = s->stack[--s->used];
+		uint64_t end = hw_csr_begin(s->csr, row + 1);
+
+		for (uint64_t e = hw_csr_begin(s->csr, row); e < end; e++)
+			meet(s, s->csr->target[e], s->mark[row]);
+		if ((++done & 0xffff) == 0 && hw_stop_requested())
+			return false;
+	}
+	return true;
+}
+
+uint32_t *hw_leaks_keepers(const struct hw_csr *csr, uint32_t rows, const uint64_t *reached,
+			   const uint32_t *heads, uint32_t count)
+{
+	size_t room = 2 * (size_t)rows + 1;
+	struct spread s = {.csr = csr, .reached = reached};
+	bool ok;
+
+	s.mark = hw_array_resize(NULL, 0, (size_t)rows + 1, sizeof(*s.mark));
+	s.stack = hw_array_resize(NULL, 0, room, sizeof(*s.stack));
+	ok = s.mark && s.stack;
+	for (uint32_t i = 0; ok && i < count; i++)
+		ok = spread_from(&s, heads[i], i + 1) &&
+		     ((i & 0xffff) != 0xffff || !hw_stop_requested());
+	hw_array_resize(s.stack, room, 0, sizeof(*s.stack));
+	if (!ok)
+		s.mark = hw_array_resize(s.mark, (size_t)rows + 1, 0, sizeof(*s.mark));
+	return s.mark;
+}
+
 void hw_leaks_free(struct hw_leaks *leaks)
 {
 	if (!leaks)
 		return;
 	hw_array_resize(leaks->heads, leaks->head_room, 0, sizeof(*leaks->heads));
 	hw_array_resize(leaks->head_bytes, leaks->head_count, 0, sizeof(*leaks->head_bytes));
+	hw_array_resize(leaks->head_of, leaks->head_of_room, 0, sizeof(*leaks->head_of));
 	g_free(leaks);
 }
 
-/* What each head dominates among the unreached, in bytes. */
-static bool add_up_heads(const struct hw_graph *g, struct hw_leaks *leaks,
-			 const struct hw_dominators *d)
+static bool weigh_heads(const struct hw_graph *g, const struct hw_csr *csr, const uint64_t *held,
+			struct hw_leaks *leaks)
 {
-	uint64_t *size = hw_array_resize(NULL, 0, d->count, sizeof(*size));
-	uint32_t head = 0;
-
-	if (!size)
-		return false;
-	for (uint32_t v = 1; v < d->count; v++)
-		size[v] = hw_table_size_inline(g->table, d->order[v]);
-	hw_dominators_sum(d, size);
-	/* Heads were searched from in order, and no head is met from another one. */
-	for (uint32_t v = 1; v < d->count && head < leaks->head_count; v++)
-		if (d->order[v] == leaks->heads[head])
-			leaks->head_bytes[head++] = size[v];
-	g_assert(head == leaks->head_count && size[0] == leaks->bytes);
-	hw_array_resize(size, d->count, 0, sizeof(*size));
-	return true;
-}
-
-static bool weigh_heads(const struct hw_graph *g, struct hw_csr *csr, struct hw_leaks *leaks,
-			GError **error)
-{
-	const struct hw_search search = {
-	    .csr = &csr,
-	    .starts = leaks->heads,
-	    .start_count = leaks->head_count,
-	    .exclude = g->reached,
-	    .exclude_rows = g->blocks,
-	    .most = (uint32_t)leaks->blocks,
-	    .what = "weighing leaked structures",
-	};
-	struct hw_dominators *d;
-	bool ok;
-
 	if (!leaks->head_count)
 		return true;
 	leaks->head_bytes = hw_array_resize(NULL, 0, leaks->head_count, sizeof(*leaks->head_bytes));
-	d = leaks->head_bytes ? hw_dominators_new(&search, error) : NULL;
-	ok = d && add_up_heads(g, leaks, d);
-	if (!ok && error && !*error)
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
-			    "no memory for %u leaked structures", leaks->head_count);
-	hw_dominators_free(d);
-	return ok;
+	leaks->head_of = hw_leaks_keepers(csr, g->blocks, held, leaks->heads, leaks->head_count);
+	if (!leaks->head_bytes || !leaks->head_of)
+		return false;
+	leaks->head_of_room = (size_t)g->blocks + 1;
+	for (uint32_t word = 0; word < (g->blocks + 63) / 64; word++) {
+		for (uint64_t lost = ~held[word]; lost; lost &= lost - 1) {
+			uint32_t b = word * 64 + (uint32_t)__builtin_ctzll(lost);
+			uint32_t head = b < g->blocks ? leaks->head_of[b] : HW_LEAK_SHARED;
+
+			if (head != HW_LEAK_SHARED)
+				leaks->head_bytes[head - 1] += hw_table_size_inline(g->table, b);
+		}
+	}
+	return true;
 }
 
-static bool find_leaks(const struct hw_graph *g, struct hw_csr *csr, struct hw_leaks *leaks,
+/* Counts what leaked. The allocator's own blocks are live, but nobody's loss: *own_ret gets a
+ * copy of g->reached in which they count as reached; NULL when none of them is unreached. */
+static bool count_leaked(const struct hw_graph *g, struct hw_leaks *leaks, uint64_t **own_ret)
+{
+	const size_t words = ((size_t)g->blocks + 63) / 64 + 1;
+	uint64_t *own = NULL;
+
+	for (uint32_t word = 0; word < (g->blocks + 63) / 64; word++) {
+		for (uint64_t lost = ~g->reached[word]; lost; lost &= lost - 1) {
+			uint32_t b = word * 64 + (uint32_t)__builtin_ctzll(lost);
+
+			if (b >= g->blocks)
+				break;
+			if (!(hw_table_flags(g->table, b) & HW_BLOCK_INTERNAL)) {
+				leaks->blocks++;
+				leaks->bytes += hw_table_size_inline(g->table, b);
+				continue;
+			}
+			if (!own) {
+				own = hw_array_resize(NULL, 0, words, sizeof(*own));
+				if (!own)
+					return false;
+				memcpy(own, g->reached, (words - 1) * sizeof(*own));
+			}
+			own[word] |= lost & -lost;
+		}
+	}
+	*own_ret = own;
+	return true;
+}
+
+static bool find_leaks(const struct hw_graph *g, const struct hw_csr *csr, struct hw_leaks *leaks,
 		       GError **error)
 {
-	leaks->blocks = g->blocks - g->reached_blocks;
-	leaks->bytes = hw_table_bytes(g->table) - g->reached_bytes;
-	if (!leaks->blocks)
-		return true;
-	if (!hw_leaks_heads(csr, g->blocks, g->reached, &leaks->heads, &leaks->head_count,
-			    &leaks->head_room)) {
-		if (hw_stop_requested())
-			g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
-		else
-			g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
-				    "no memory for %" G_GUINT64_FORMAT " leaked blocks",
-				    leaks->blocks);
-		return false;
-	}
-	return weigh_heads(g, csr, leaks, error);
+	const size_t words = ((size_t)g->blocks + 63) / 64 + 1;
+	uint64_t *own = NULL;
+	const uint64_t *held;
+	bool ok = count_leaked(g, leaks, &own);
+
+	held = own ? own : g->reached;
+	if (ok && leaks->blocks)
+		ok = hw_leaks_heads(csr, g->blocks, held, &leaks->heads, &leaks->head_count,
+				    &leaks->head_room) &&
+		     weigh_heads(g, csr, held, leaks);
+	hw_array_resize(own, own ? words : 0, 0, sizeof(*own));
+	if (!ok && hw_stop_requested())
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+	else if (!ok)
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
+			    "no memory for %" G_GUINT64_FORMAT " leaked blocks", leaks->blocks);
+	return ok;
 }
 
 struct hw_leaks *hw_graph_leaks(const struct hw_graph *graph, const struct hw_memory *memory,

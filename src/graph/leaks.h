@@ -10,4 +10,12 @@
  * *room_ret. False when out of memory or stopped. */
 bool hw_leaks_heads(const struct hw_csr *csr, uint32_t rows, const uint64_t *reached,
 		    uint32_t **heads_ret, uint32_t *count_ret, size_t *room_ret);
+
+/* For rows that are not reached: 1 + index of the only head that leads to it, or
+ * HW_LEAK_SHARED when several do; 0 for those reached. An hw_array of rows + 1; NULL when out
+ * of memory or stopped. Since no head leads to another one, what a head alone leads to is what
+ * it dominates: freeing it lets go of just that. */
+#define HW_LEAK_SHARED UINT32_MAX
+uint32_t *hw_leaks_keepers(const struct hw_csr *csr, uint32_t rows, const uint64_t *reached,
+			   const uint32_t *heads, uint32_t count);
 #endif

@@ -15,6 +15,7 @@
 #include "module/tls.h"
 #include "module/unwind.h"
 #include "target/elf.h"
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define RED_ZONE     128 /* Below sp, in use by leaf functions (System V ABI for AMD64, 3.2.2). */
@@ -34,6 +35,7 @@ struct making {
 	struct hw_stacks *stacks;
 	struct hw_pthread layout;
 	GArray *tls; /* struct hw_tls_module */
+	struct hw_notes *notes;
 };
 
 static void learn_size(struct making *making)
@@ -259,12 +261,29 @@ static bool add_bookkeeping(struct hw_stacks *stacks, hw_addr start, hw_addr end
 	return true;
 }
 
+/* glibc gives every thread a dtv: without it, where variables of loaded libraries are is not
+ * known. Other C libraries have something else there. */
+static void check_dtv(const struct making *making, const struct hw_thread_stack *thread)
+{
+	uint64_t dtv;
+	bool is_glibc = false;
+
+	for (guint i = 0; i < making->tls->len; i++)
+		is_glibc |= g_array_index(making->tls, struct hw_tls_module, i).modid != 0;
+	if (is_glibc && !thread->dtv && hw_memory_word(making->memory, thread->tcb + 8, &dtv))
+		hw_notes_damage(making->notes, thread->tcb + 8,
+				"thread %" PRId32 ": its dtv 0x%" PRIx64 " makes no sense",
+				thread->tid, dtv);
+}
+
 static bool fill_thread(struct making *making, uint32_t index)
 {
 	struct hw_thread_stack *thread = &making->stacks->threads[index];
 
 	if (thread->tcb && !hw_tls_thread(making->memory, making->tls, thread))
 		return false;
+	if (thread->tcb)
+		check_dtv(making, thread);
 	if (!hw_unwind_thread(making->modules, index, &thread->frames, &thread->frame_count,
 			      &thread->is_cut))
 		return false;
@@ -316,10 +335,10 @@ struct hw_stacks *hw_stacks_new(const struct hw_memory *memory, struct hw_module
 	    .modules = modules,
 	    .states = threads,
 	    .stacks = stacks,
+	    .notes = notes,
 	};
 	bool is_done;
 
-	(void)notes;
 	stacks->threads =
 	    hw_array_resize(NULL, 0, memory->target->thread_count + 1, sizeof(*stacks->threads));
 	stacks->count = stacks->threads ? memory->target->thread_count : 0;

@@ -3,6 +3,7 @@
 #include "query/leaks.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "graph/leaks.h"
 
 void hw_leak_groups_free(struct hw_leak_groups *l)
 {
@@ -74,32 +75,6 @@ static void add_head(struct hw_session *s, GHashTable *known, const struct hw_le
 	group->freed += head->freed;
 }
 
-/* The allocator's own blocks are live, but nobody's loss. */
-static bool is_internal(const struct hw_session *s, uint32_t block)
-{
-	return hw_table_flags(s->table, block) & HW_BLOCK_INTERNAL;
-}
-
-static void count_leaked(const struct hw_session *s, struct hw_leak_groups *l)
-{
-	const struct hw_graph *g = s->graph;
-
-	for (uint32_t first = 0; first < g->blocks; first += 64) {
-		uint64_t lost = ~g->reached[first / 64];
-
-		for (; lost; lost &= lost - 1) {
-			uint32_t b = first + (uint32_t)__builtin_ctzll(lost);
-
-			if (b >= g->blocks)
-				break;
-			if (is_internal(s, b))
-				continue;
-			l->blocks++;
-			l->bytes += hw_table_size(s->table, b);
-		}
-	}
-}
-
 static void group_heads(struct hw_session *s, const struct hw_leaks *leaks,
 			struct hw_leak_groups *l)
 {
@@ -115,9 +90,6 @@ static void group_heads(struct hw_session *s, const struct hw_leaks *leaks,
 
 		if (i % 65536 == 0)
 			hw_progress("grouping leaks", i, leaks->head_count);
-		if (is_internal(s, head.block))
-			continue;
-		l->heads++;
 		keep_head(l->list, &head);
 		add_head(s, known, &head);
 		freed += head.freed;
@@ -144,11 +116,41 @@ struct hw_leak_groups *hw_leak_groups_query(struct hw_session *s, GError **error
 	l = g_new0(struct hw_leak_groups, 1);
 	l->groups = g_array_new(FALSE, FALSE, sizeof(struct hw_leak_group));
 	l->list = g_array_new(FALSE, FALSE, sizeof(struct hw_leak_head));
-	count_leaked(s, l);
+	l->blocks = leaks->blocks;
+	l->bytes = leaks->bytes;
+	l->heads = leaks->head_count;
 	l->live_blocks = hw_table_count(s->table);
 	l->live_bytes = hw_table_bytes(s->table);
 	group_heads(s, leaks, l);
 	hw_leaks_free(leaks);
 	hw_target_check(s->target, &s->notes);
 	return l;
+}
+
+bool hw_leak_list_query(struct hw_session *s, hw_leak_fn fn, void *arg, GError **error)
+{
+	struct hw_leaks *leaks;
+	bool more = true;
+
+	hw_progress("looking for leaks", 0, 0);
+	leaks = hw_graph_leaks(s->graph, s->memory, &s->notes, error);
+	if (!leaks)
+		return false;
+	for (uint32_t b = 0; leaks->head_of && b < s->graph->blocks && more; b++) {
+		const uint32_t head = leaks->head_of[b];
+		struct hw_leak_block leak = {.block = b, .head = HW_NO_BLOCK};
+
+		if (b % 65536 == 0) {
+			hw_progress("listing leaks", b, s->graph->blocks);
+			more = !hw_stop_requested();
+		}
+		if (!head)
+			continue;
+		if (head != HW_LEAK_SHARED)
+			leak.head = leaks->heads[head - 1];
+		more = fn(arg, &leak) && more;
+	}
+	hw_leaks_free(leaks);
+	hw_target_check(s->target, &s->notes);
+	return true;
 }

@@ -34,6 +34,16 @@ struct hw_leak_groups {
 			 * descending, then block. */
 };
 
+/* One of them. */
+struct hw_leak_block {
+	uint32_t block;
+	uint32_t head; /* The only head that keeps it; HW_NO_BLOCK: several do. */
+};
+
 struct hw_leak_groups *hw_leak_groups_query(struct hw_session *session, GError **error);
 void hw_leak_groups_free(struct hw_leak_groups *groups); /* Accepts NULL. */
+
+/* Every leaked block, by address. False of fn: enough. */
+typedef bool (*hw_leak_fn)(void *arg, const struct hw_leak_block *leak);
+bool hw_leak_list_query(struct hw_session *session, hw_leak_fn fn, void *arg, GError **error);
 #endif

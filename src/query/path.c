@@ -2,6 +2,7 @@
 /* Paths may be as long as the longest list, so only their ends are kept. */
 #include "query/path.h"
 #include "base/stop.h"
+#include "query/slots.h"
 #include <string.h>
 
 void hw_path_init(struct hw_path *path)
@@ -27,36 +28,22 @@ void hw_path_add(struct hw_path *path, uint32_t node)
 struct wanted {
 	const struct hw_table *table;
 	uint32_t target;
-	bool has_start; /* The slot found points at the block's start. */
 	struct hw_step *step;
 };
 
 /* The first word that points at the target's start, else the first that points in. */
-static bool take_slot(void *arg, hw_addr slot, uint64_t value, uint32_t target)
+static bool take_slot(void *arg, const struct hw_slot *slot)
 {
 	struct wanted *w = arg;
 	hw_addr start = hw_table_addr(w->table, w->target);
 
-	if (target != w->target || (w->step->has_slot && value != start))
+	if (slot->target != w->target || !slot->has_value ||
+	    (w->step->has_slot && slot->value != start))
 		return true;
 	w->step->has_slot = true;
-	w->step->slot = slot;
-	w->step->into = value - start;
-	w->has_start = value == start;
-	return !w->has_start;
-}
-
-static void find_root_slot(const struct hw_session *s, uint32_t root, struct wanted *w)
-{
-	uint64_t first, end, value;
-
-	hw_session_root_refs(s, root, &first, &end);
-	for (uint64_t i = first; i < end && !w->has_start; i++) {
-		const struct hw_root_ref *ref = &s->roots->refs[i];
-
-		if (ref->block == w->target && hw_session_root_word(s, ref, &value))
-			take_slot(w, ref->slot, value, ref->block);
-	}
+	w->step->slot = slot->addr;
+	w->step->into = slot->value - start;
+	return slot->value != start;
 }
 
 void hw_path_finish(const struct hw_session *s, struct hw_path *path)
@@ -65,14 +52,14 @@ void hw_path_finish(const struct hw_session *s, struct hw_path *path)
 
 	for (uint32_t i = 0; i + 1 < path->count && !hw_stop_requested(); i++) {
 		struct hw_step *step = &path->steps[i];
-		struct wanted w = {s->table, path->steps[i + 1].node, false, step};
+		struct wanted w = {s->table, path->steps[i + 1].node, step};
 
 		if (path->omitted && i + 1 == HW_PATH_ENDS)
 			continue; /* What it refers to was left out. */
 		if (step->node >= blocks)
-			find_root_slot(s, step->node - blocks, &w);
+			hw_slots_root(s, step->node - blocks, take_slot, &w);
 		else
-			hw_graph_out(s->graph, s->memory, step->node, take_slot, &w);
+			hw_slots_out(s, step->node, take_slot, &w);
 	}
 }
 

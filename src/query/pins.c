@@ -4,14 +4,13 @@
 #include "query/pins.h"
 #include "base/array.h"
 #include "base/error.h"
-#include "base/progress.h"
 #include "base/stop.h"
 #include "query/firsts.h"
+#include "query/slots.h"
 #include <string.h>
 
 #define COOKIE      8 /* Itanium C++ ABI, section 2.7: the count stands before the array. */
 #define VTABLE_INTO 64
-#define POLL        4096
 
 struct scan {
 	struct hw_session *session;
@@ -19,7 +18,6 @@ struct scan {
 	uint64_t *has_start; /* Bit set, by block: something points at its start. */
 	struct hw_pin *pins; /* By block. */
 	size_t count, room;
-	uint32_t source; /* Node whose references come. */
 };
 
 void hw_pins_free(struct hw_pins *p)
@@ -37,11 +35,19 @@ static bool is_large(const struct scan *s, uint32_t block)
 	return hw_table_size(s->session->table, block) >= s->min;
 }
 
-static bool take_start(void *arg, hw_addr slot G_GNUC_UNUSED, uint64_t value, uint32_t target)
+/* A word that cannot be read again is taken for one at the start: no claim is made on what is
+ * not known. */
+static uint64_t into_of(const struct scan *s, const struct hw_slot *slot)
+{
+	return slot->has_value ? slot->value - hw_table_addr(s->session->table, slot->target) : 0;
+}
+
+static bool take_start(void *arg, const struct hw_slot *slot)
 {
 	struct scan *s = arg;
+	const uint32_t target = slot->target;
 
-	if (target != s->source && value == hw_table_addr(s->session->table, target))
+	if (target != slot->source && !into_of(s, slot))
 		s->has_start[target / 64] |= UINT64_C(1) << (target % 64);
 	return true;
 }
@@ -61,54 +67,23 @@ static struct hw_pin *find_pin(const struct scan *s, uint32_t block)
 	return low < s->count && s->pins[low].block == block ? &s->pins[low] : NULL;
 }
 
-static bool take_view(void *arg, hw_addr slot, uint64_t value, uint32_t target)
+static bool take_view(void *arg, const struct hw_slot *slot)
 {
 	struct scan *s = arg;
-	uint64_t into;
+	const uint64_t into = into_of(s, slot);
 	struct hw_pin *pin;
 
-	if (target == s->source || !is_large(s, target))
+	if (slot->target == slot->source || !is_large(s, slot->target))
 		return true;
-	pin = find_pin(s, target);
+	pin = find_pin(s, slot->target);
 	if (!pin)
 		return true;
-	into = value - hw_table_addr(s->session->table, target);
 	pin->first_into = pin->views ? MIN(pin->first_into, into) : into;
 	pin->last_into = MAX(pin->last_into, into);
 	pin->views++;
 	if (pin->holder_count < HW_PIN_HOLDERS)
 		pin->holders[pin->holder_count++] =
-		    (struct hw_pin_holder){.node = s->source, .slot = slot, .into = into};
-	return true;
-}
-
-/* Every reference there is, those of unreached blocks too: a start that is pointed at
- * from anywhere makes the block whole. */
-static bool pass(struct scan *s, hw_edge_fn fn, const char *what)
-{
-	const struct hw_session *session = s->session;
-	const struct hw_graph *g = session->graph;
-
-	for (uint32_t b = 0; b < g->blocks; b++) {
-		if (b % POLL == 0) {
-			hw_progress(what, b, g->blocks);
-			if (hw_stop_requested())
-				return false;
-		}
-		s->source = b;
-		hw_graph_out(g, session->memory, b, fn, s);
-	}
-	for (uint64_t i = 0; i < session->roots->ref_count; i++) {
-		const struct hw_root_ref *ref = &session->roots->refs[i];
-		uint64_t value;
-
-		s->source = g->blocks + ref->root;
-		/* A word that cannot be read again is taken for one at the start: no
-		 * claim is made on what is not known. */
-		if (!hw_session_root_word(session, ref, &value))
-			value = hw_table_addr(session->table, ref->block);
-		fn(s, ref->slot, value, ref->block);
-	}
+		    (struct hw_pin_holder){.node = slot->source, .slot = slot->addr, .into = into};
 	return true;
 }
 
@@ -199,8 +174,12 @@ static bool find_pins(struct scan *s, struct hw_pins *p, GError **error)
 	bool ok;
 
 	s->has_start = hw_array_resize(NULL, 0, words, sizeof(*s->has_start));
-	ok = s->has_start && pass(s, take_start, "looking for pointers to starts") &&
-	     find_candidates(s) && pass(s, take_view, "looking for interior pointers");
+	/* Every reference there is, those of unreached blocks too: a start that is pointed at
+	 * from anywhere makes the block whole. */
+	ok = s->has_start &&
+	     hw_slots_all(s->session, false, "looking for pointers to starts", take_start, s) &&
+	     find_candidates(s) &&
+	     hw_slots_all(s->session, false, "looking for interior pointers", take_view, s);
 	if (ok)
 		judge(s, p);
 	else if (hw_stop_requested())

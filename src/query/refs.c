@@ -2,6 +2,7 @@
 /* Collects references by one scan of everything. */
 #include "query/refs.h"
 #include "base/progress.h"
+#include "query/slots.h"
 
 void hw_refs_free(struct hw_refs *r)
 {
@@ -24,52 +25,41 @@ static void keep(GArray *list, uint64_t *count, const struct hw_ref *ref)
 		g_array_append_val(list, *ref);
 }
 
-static bool take_out(void *arg, hw_addr slot, uint64_t value, uint32_t target)
+/* What both sides have: how far in the slot is, and how far in it points. */
+static struct hw_ref describe(const struct hw_session *s, const struct hw_slot *slot)
+{
+	const uint32_t blocks = s->graph->blocks;
+	struct hw_ref ref = {.slot = slot->addr, .has_target = slot->has_value};
+
+	if (slot->source < blocks)
+		ref.offset = slot->addr - hw_table_addr(s->table, slot->source);
+	else if (slot->addr)
+		ref.offset = slot->addr - s->roots->nodes[slot->source - blocks].addr;
+	if (slot->has_value) {
+		ref.target_offset = slot->value - hw_table_addr(s->table, slot->target);
+		hw_table_find(s->table, slot->value, &ref.is_guessed);
+	}
+	return ref;
+}
+
+static bool take_out(void *arg, const struct hw_slot *slot)
 {
 	struct collect *c = arg;
-	const struct hw_table *table = c->session->table;
-	struct hw_ref ref = {.node = target, .slot = slot, .has_target = true};
+	struct hw_ref ref = describe(c->session, slot);
 
-	ref.offset = slot - c->refs->spot.start;
-	ref.target_offset = value - hw_table_addr(table, target);
-	hw_table_find(table, value, &ref.is_guessed);
+	ref.node = slot->target;
 	keep(c->refs->out, &c->refs->out_count, &ref);
 	return true;
 }
 
-static bool take_in(void *arg, uint32_t source, hw_addr slot, uint64_t value)
+static bool take_in(void *arg, const struct hw_slot *slot)
 {
 	struct collect *c = arg;
-	const struct hw_table *table = c->session->table;
-	struct hw_ref ref = {.node = source, .slot = slot, .has_target = true};
+	struct hw_ref ref = describe(c->session, slot);
 
-	ref.offset = slot - hw_table_addr(table, source);
-	ref.target_offset = value - c->refs->spot.start;
-	hw_table_find(table, value, &ref.is_guessed);
+	ref.node = slot->source;
 	keep(c->refs->in, &c->refs->in_count, &ref);
 	return true;
-}
-
-static void take_roots(struct collect *c)
-{
-	const struct hw_session *s = c->session;
-
-	for (uint64_t i = 0; i < s->roots->ref_count; i++) {
-		const struct hw_root_ref *from = &s->roots->refs[i];
-		struct hw_ref ref = {.node = s->graph->blocks + from->root, .slot = from->slot};
-		uint64_t value;
-
-		if (from->block != c->refs->spot.id)
-			continue;
-		if (from->slot)
-			ref.offset = from->slot - s->roots->nodes[from->root].addr;
-		ref.has_target = hw_session_root_word(s, from, &value);
-		if (ref.has_target) {
-			ref.target_offset = value - c->refs->spot.start;
-			hw_table_find(s->table, value, &ref.is_guessed);
-		}
-		keep(c->refs->in, &c->refs->in_count, &ref);
-	}
 }
 
 /* Blocks by size, the largest first, then address; then roots; then slot. */
@@ -100,11 +90,10 @@ struct hw_refs *hw_refs_query(struct hw_session *s, hw_addr addr, GError **error
 	if (!hw_spot_find(s, addr, &r->spot, error))
 		goto fail;
 	if (r->spot.id != HW_NO_BLOCK) {
-		hw_graph_out(s->graph, s->memory, r->spot.id, take_out, &c);
+		hw_slots_out(s, r->spot.id, take_out, &c);
 		hw_progress("looking for references", 0, 0);
-		if (!hw_graph_in(s->graph, s->memory, r->spot.id, take_in, &c, error))
+		if (!hw_slots_in(s, r->spot.id, take_in, &c, error))
 			goto fail;
-		take_roots(&c);
 		g_array_sort_with_data(r->in, by_size, s);
 		g_array_sort_with_data(r->out, by_size, s);
 	}

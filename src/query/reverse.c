@@ -3,10 +3,8 @@
 #include "query/reverse.h"
 #include "base/array.h"
 #include "base/error.h"
-#include "base/progress.h"
 #include "base/stop.h"
-
-#define POLL 4096 /* Blocks between looks at the stop flag. */
+#include "query/slots.h"
 
 struct turn {
 	struct hw_reverse *reverse;
@@ -15,53 +13,30 @@ struct turn {
 	bool is_fill;
 };
 
-static void take(struct turn *t, uint32_t target)
+static bool take(void *arg, const struct hw_slot *slot)
 {
+	struct turn *t = arg;
 	struct hw_reverse *r = t->reverse;
+	const uint32_t target = slot->target;
 
-	if (target == t->last || target == t->source)
-		return;
+	if (target == slot->source || (target == t->last && slot->source == t->source))
+		return true;
+	t->source = slot->source;
 	t->last = target;
 	/* While filling, offset[b + 1] is where b's next source goes. The core may have
 	 * been written to since it was counted. */
 	if (t->is_fill && r->offset[target + 1] >= r->count)
-		return;
+		return true;
 	if (t->is_fill)
 		r->source[r->offset[target + 1]] = t->source;
 	r->offset[target + 1]++;
-}
-
-static bool take_edge(void *arg, hw_addr slot G_GNUC_UNUSED, uint64_t value G_GNUC_UNUSED,
-		      uint32_t target)
-{
-	take(arg, target);
 	return true;
 }
 
-static void scan(const struct hw_session *s, struct turn *t)
+static bool scan(const struct hw_session *s, struct turn *t)
 {
-	const struct hw_graph *g = s->graph;
-
-	for (uint32_t b = 0; b < g->blocks; b++) {
-		if (b % POLL == 0) {
-			hw_progress("turning references around", b, g->blocks);
-			if (hw_stop_requested())
-				return;
-		}
-		if (!hw_graph_is_reached(g, b))
-			continue;
-		t->source = b;
-		t->last = HW_NO_BLOCK;
-		hw_graph_out(g, s->memory, b, take_edge, t);
-	}
-	for (uint64_t i = 0; i < s->roots->ref_count; i++) {
-		const struct hw_root_ref *ref = &s->roots->refs[i];
-
-		if (t->source != g->blocks + ref->root)
-			t->last = HW_NO_BLOCK;
-		t->source = g->blocks + ref->root;
-		take(t, ref->block);
-	}
+	t->source = t->last = HW_NO_BLOCK;
+	return hw_slots_all(s, true, "turning references around", take, t);
 }
 
 static bool fill(const struct hw_session *s, struct hw_reverse *r)
@@ -69,8 +44,7 @@ static bool fill(const struct hw_session *s, struct hw_reverse *r)
 	struct turn turn = {.reverse = r};
 	uint64_t sum = 0;
 
-	scan(s, &turn);
-	if (hw_stop_requested())
+	if (!scan(s, &turn))
 		return false;
 	/* offset[b + 1] becomes the start of b: one place ahead, until it was filled. */
 	for (uint32_t b = 0; b < r->blocks; b++) {
@@ -84,8 +58,7 @@ static bool fill(const struct hw_session *s, struct hw_reverse *r)
 	if (!r->source)
 		return false;
 	turn = (struct turn){.reverse = r, .is_fill = true};
-	scan(s, &turn);
-	return !hw_stop_requested();
+	return scan(s, &turn);
 }
 
 struct hw_reverse *hw_reverse_new(const struct hw_session *s, GError **error)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "query/slots.h"
 #include <string.h>
 
 #define NOBODY  HW_NO_BLOCK
@@ -61,10 +62,9 @@ static void reach(struct marks *m, uint32_t block)
 	m->stack[m->used++] = block;
 }
 
-static bool reach_edge(void *arg, hw_addr slot G_GNUC_UNUSED, uint64_t value G_GNUC_UNUSED,
-		       uint32_t target)
+static bool reach_target(void *arg, const struct hw_slot *slot)
 {
-	reach(arg, target);
+	reach(arg, slot->target);
 	return true;
 }
 
@@ -78,7 +78,7 @@ static void spread(struct marks *m)
 		uint32_t block = m->stack[--m->used];
 
 		m->now = m->mark[block];
-		hw_graph_out(s->graph, s->memory, block, reach_edge, m);
+		hw_slots_out(s, block, reach_target, m);
 		if (++m->done % POLL == 0)
 			hw_progress("marking blocks", MIN(m->done, s->graph->reached_blocks),
 				    s->graph->reached_blocks);

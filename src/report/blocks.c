@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `heapwalk blocks`: one line for each block, formatted by hand because there may be
  * tens of millions. Names are escaped once and kept. */
-#include "base/text.h"
-#include "report/json.h"
 #include "report/report.h"
 #include <string.h>
 
@@ -12,7 +10,7 @@
 struct writer {
 	struct hw_output *output;
 	struct hw_session *session;
-	enum hw_blocks_format format;
+	enum hw_lines_format format;
 	const struct hw_heap *heap; /* Whose name is in heap_text. */
 	GString *heap_text;         /* Escaped for the format. */
 	GPtrArray *types;           /* GString *, escaped, by type id; NULL until used. */
@@ -25,33 +23,11 @@ static void free_string(gpointer item)
 		g_string_free(item, TRUE);
 }
 
-/* A CSV field: quoted when it must be, control characters made visible. */
-static void append_csv(GString *to, const char *s)
-{
-	g_autofree char *valid = hw_text_copy(s, strlen(s));
-	g_autofree char *clean = hw_text_printable(valid);
-
-	if (!strpbrk(clean, ",\"")) {
-		g_string_append(to, clean);
-		return;
-	}
-	g_string_append_c(to, '"');
-	for (const char *p = clean; *p; p++) {
-		if (*p == '"')
-			g_string_append_c(to, '"');
-		g_string_append_c(to, *p);
-	}
-	g_string_append_c(to, '"');
-}
-
 static GString *escape(const struct writer *w, const char *s)
 {
 	GString *text = g_string_new(NULL);
 
-	if (w->format == HW_BLOCKS_NDJSON)
-		hw_json_quote(text, s);
-	else
-		append_csv(text, s);
+	hw_lines_text(text, w->format, s);
 	return text;
 }
 
@@ -158,8 +134,8 @@ static bool write_block(void *arg, const struct hw_heap *heap, const struct hw_b
 
 	if (!start)
 		return false;
-	end = w->format == HW_BLOCKS_CSV ? put_csv(start, block, name, type)
-					 : put_ndjson(start, block, name, type);
+	end = w->format == HW_LINES_CSV ? put_csv(start, block, name, type)
+					: put_ndjson(start, block, name, type);
 	if (own)
 		return hw_output_write(w->output, own, (size_t)(end - own));
 	w->output->used += (size_t)(end - start);
@@ -167,7 +143,7 @@ static bool write_block(void *arg, const struct hw_heap *heap, const struct hw_b
 }
 
 bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
-		      const struct hw_block_filter *filter, enum hw_blocks_format format,
+		      const struct hw_block_filter *filter, enum hw_lines_format format,
 		      GError **error)
 {
 	static const char header[] = "address,size,state,heap,arena,type\n";
@@ -176,7 +152,7 @@ bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
 
 	w.types = g_ptr_array_new_with_free_func(free_string);
 	type_text(&w, 0);
-	if (format == HW_BLOCKS_CSV)
+	if (format == HW_LINES_CSV)
 		hw_output_write(output, header, sizeof(header) - 1);
 	ok = hw_blocks_query(session, filter, write_block, &w, error);
 	free_string(w.heap_text);

@@ -116,7 +116,8 @@ static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct h
 				       "No leaks: a root reaches every live block (%s).", live);
 		else
 			hw_answer_line(a, HW_TONE_PLAIN,
-				       "A root reaches every live block that was found (%s).",
+				       "At most 0 B of what was found: a root reaches every "
+				       "live block of it (%s).",
 				       live);
 		hw_answer_completeness(a, &s->notes, false);
 		return;

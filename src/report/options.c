@@ -85,6 +85,13 @@ static const GOptionEntry show_entries[] = {
 	}
 
 static const GOptionEntry graph_entries[] = {LIMIT_ENTRY, GRAPH_ENTRIES, {NULL}};
+static const GOptionEntry leaks_entries[] = {
+    {"format", 0, 0, G_OPTION_ARG_STRING, &hw_given.format, "Every leaked block, as csv or ndjson",
+     "FORMAT"},
+    LIMIT_ENTRY,
+    GRAPH_ENTRIES,
+    {NULL},
+};
 static const GOptionEntry tree_entries[] = {
     {"type", 0, 0, G_OPTION_ARG_STRING, &hw_given.type, "All blocks of this type together", "TYPE"},
     {"depth", 0, 0, G_OPTION_ARG_STRING, &hw_given.depth, "Levels below the first (3)", "N"},
@@ -139,6 +146,7 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	    {HW_OPTIONS_BLOCKS, "blocks", blocks_entries},
 	    {HW_OPTIONS_SHOW, "show", show_entries},
 	    {HW_OPTIONS_GRAPH, "graph", graph_entries},
+	    {HW_OPTIONS_LEAKS, "leaks", leaks_entries},
 	    {HW_OPTIONS_TREE, "tree", tree_entries},
 	    {HW_OPTIONS_WHY, "why", why_entries},
 	    {HW_OPTIONS_TOP, "top", top_entries},

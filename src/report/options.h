@@ -25,7 +25,8 @@ enum hw_option_set {
 	HW_OPTIONS_MAPS,
 	HW_OPTIONS_BLOCKS,
 	HW_OPTIONS_SHOW,
-	HW_OPTIONS_GRAPH, /* roots, refs, leaks, threads. */
+	HW_OPTIONS_GRAPH, /* roots, refs, threads. */
+	HW_OPTIONS_LEAKS,
 	HW_OPTIONS_TREE,
 	HW_OPTIONS_WHY,
 	HW_OPTIONS_TOP,

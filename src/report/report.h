@@ -17,6 +17,7 @@
 #include "query/verify.h"
 #include "query/why.h"
 #include "report/answer.h"
+#include "report/lines.h"
 
 void hw_report_summary(struct hw_answer *answer, struct hw_session *session,
 		       const struct hw_summary *summary);
@@ -57,10 +58,12 @@ void hw_report_threads(struct hw_answer *answer, struct hw_session *session,
 void hw_report_plugins(struct hw_answer *answer, const struct hw_plugins *plugins,
 		       const char *only);
 
-enum hw_blocks_format { HW_BLOCKS_CSV = 0, HW_BLOCKS_NDJSON };
-
-/* Runs the query and writes as it goes: the only answer that is not kept in memory. */
+/* Run their query and write as they go: answers that are not kept in memory. */
 bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
-		      const struct hw_block_filter *filter, enum hw_blocks_format format,
+		      const struct hw_block_filter *filter, enum hw_lines_format format,
 		      GError **error);
+
+/* Every leaked block. */
+bool hw_report_leak_list(struct hw_output *output, struct hw_session *session,
+			 enum hw_lines_format format, GError **error);
 #endif

@@ -68,7 +68,9 @@ static void make_blocks(struct world *w)
 
 		*b = (struct hw_block){.addr = at, .size = 8 + random_below(12) * 16};
 		b->size += random_below(20) == 0 ? 8000 : 0;
-		b->flags = random_below(15) == 0 ? HW_BLOCK_NOPOINTERS : 0;
+		b->flags = random_below(15) == 0   ? HW_BLOCK_NOPOINTERS
+			   : random_below(15) == 0 ? HW_BLOCK_INTERNAL
+						   : 0;
 		at += b->size + 8 + (random_below(4) == 0 ? 64 : 0);
 		if (at >= BASE + SIZE) {
 			w->count = i;
@@ -282,6 +284,34 @@ static void check_children(const struct world *w, const struct hw_graph *g, uint
 	ck_assert_uint_eq(total, reached);
 }
 
+static bool is_lost(const struct world *w, const struct hw_graph *g, uint32_t block)
+{
+	return !hw_graph_is_reached(g, block) && !(w->block[block].flags & HW_BLOCK_INTERNAL);
+}
+
+/* What goes with head n: what the other heads do not lead to. */
+static void check_head(const struct world *w, const struct hw_graph *g,
+		       const struct hw_leaks *leaks, uint32_t n)
+{
+	bool start[NODES] = {false};
+	bool without[NODES];
+	uint64_t lost = 0;
+
+	ck_assert(is_lost(w, g, leaks->heads[n]));
+	ck_assert(n == 0 || leaks->heads[n] > leaks->heads[n - 1]);
+	for (uint32_t i = 0; i < leaks->head_count; i++)
+		start[leaks->heads[i]] = i != n;
+	reach_slowly(w, start, UINT32_MAX, without);
+	for (uint32_t i = 0; i < w->count; i++) {
+		ck_assert(!is_lost(w, g, i) || (leaks->head_of[i] == n + 1) == !without[i]);
+		if (is_lost(w, g, i) && !without[i])
+			lost += w->size[i];
+	}
+	ck_assert_uint_eq(leaks->head_bytes[n], lost);
+	/* It is needed. */
+	ck_assert(!without[leaks->heads[n]]);
+}
+
 static void check_leaks(const struct world *w, const struct hw_graph *g)
 {
 	struct hw_leaks *leaks = hw_graph_leaks(g, &w->memory, &notes, NULL);
@@ -289,38 +319,25 @@ static void check_leaks(const struct world *w, const struct hw_graph *g)
 	bool all[NODES];
 	uint64_t blocks = 0;
 	uint64_t bytes = 0;
-	uint32_t n = 0;
 
 	ck_assert_ptr_nonnull(leaks);
 	for (uint32_t i = 0; i < w->count; i++) {
-		blocks += !hw_graph_is_reached(g, i);
-		bytes += hw_graph_is_reached(g, i) ? 0 : w->size[i];
+		blocks += is_lost(w, g, i);
+		bytes += is_lost(w, g, i) ? w->size[i] : 0;
 	}
 	ck_assert_uint_eq(leaks->blocks, blocks);
 	ck_assert_uint_eq(leaks->bytes, bytes);
-	for (uint32_t i = 0; i < leaks->head_count; i++) {
-		ck_assert(i == 0 || leaks->heads[i] > leaks->heads[i - 1]);
+	ck_assert((leaks->head_count > 0) == (blocks > 0));
+	for (uint32_t i = 0; i < leaks->head_count; i++)
 		start[leaks->heads[i]] = true;
-	}
-	/* The heads reach all that is leaked, and each of them is needed for that. */
+	/* The heads reach all that is leaked. */
 	reach_slowly(w, start, UINT32_MAX, all);
-	for (uint32_t i = 0; i < w->count; i++)
-		ck_assert(all[i] || hw_graph_is_reached(g, i));
-	for (; n < leaks->head_count; n++) {
-		bool without[NODES];
-		uint64_t lost = 0;
-
-		ck_assert(!hw_graph_is_reached(g, leaks->heads[n]));
-		reach_slowly(w, start, leaks->heads[n], without);
-		for (uint32_t i = 0; i < w->count; i++)
-			if (!hw_graph_is_reached(g, i) && !without[i])
-				lost += w->size[i];
-		ck_assert_uint_eq(leaks->head_bytes[n], lost);
-		start[leaks->heads[n]] = false;
-		reach_slowly(w, start, UINT32_MAX, without);
-		ck_assert(!without[leaks->heads[n]]);
-		start[leaks->heads[n]] = true;
+	for (uint32_t i = 0; i < w->count; i++) {
+		ck_assert(all[i] || !is_lost(w, g, i));
+		ck_assert(!leaks->head_of || (leaks->head_of[i] != 0) == is_lost(w, g, i));
 	}
+	for (uint32_t n = 0; n < leaks->head_count; n++)
+		check_head(w, g, leaks, n);
 	hw_leaks_free(leaks);
 }
 
