@@ -10,7 +10,7 @@
 # SET: build, demo (build and a debugger), check (all that the tests use; the default).
 set -eu
 
-build="gcc make libc6-dev pkg-config libelf-dev libdw-dev libglib2.0-dev"
+build="gcc make libc6-dev pkg-config libelf-dev libdw-dev libglib2.0-dev zlib1g-dev"
 demo="$build gdb"
 # The tests without any of the last line tell so and skip what needs it.
 check="$build check python3

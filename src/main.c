@@ -380,6 +380,19 @@ static bool run_plugins(struct run *run, GError **error G_GNUC_UNUSED)
 	return true;
 }
 
+/* --format, once name and report are known. */
+static bool check_plugin_format(struct run *run, GError **error)
+{
+	if (!hw_given.format)
+		return true;
+	if (hw_given.json)
+		return usage(error, "--json and --format exclude each other");
+	if (g_str_equal(hw_given.format, "pprof") && !hw_given.output && isatty(STDOUT_FILENO))
+		return usage(error, "pprof is not for a terminal: name a file with -o");
+	return hw_plugins_check_format(run->plugins, run->args[0], run->args[1], hw_given.format,
+				       &run->hint, error);
+}
+
 /* plugin NAME [REPORT] [TARGET]: names are checked before a large core is read. */
 static bool prepare_plugin(struct run *run, GError **error)
 {
@@ -393,18 +406,27 @@ static bool prepare_plugin(struct run *run, GError **error)
 	/* A target without a report asks what reports there are. */
 	if (!report || (!run->target && !hw_plugins_has_report(run->plugins, name, report) &&
 			g_file_test(report, G_FILE_TEST_EXISTS)))
-		return true;
+		return !hw_given.format || usage(error, "--format: of which report?");
 	if (!hw_plugins_check(run->plugins, name, report, &run->hint, error))
 		return false;
 	g_free(run->schema);
 	run->schema = g_strdup_printf("plugin.%s.%s", name, report);
-	return run->target || usage(error, "plugin %s %s: which core file?", name, report);
+	if (!run->target)
+		return usage(error, "plugin %s %s: which core file?", name, report);
+	return check_plugin_format(run, error);
 }
 
 static bool run_plugin(struct run *run, GError **error)
 {
 	if (!run->target)
 		return run_plugins(run, error);
+	if (hw_given.format) {
+		if (!hw_report_raw(run->output, run->session, run->args[0], run->args[1],
+				   hw_given.format, error))
+			return false;
+		hw_target_check(run->session->target, &run->session->notes);
+		return true;
+	}
 	hw_answer_target(&run->answer, run->session->target);
 	hw_answer_gap(&run->answer);
 	if (!hw_heaps_report(run->session->heaps, run->args[0], run->args[1], &run->answer.emit,
@@ -550,7 +572,8 @@ static const struct command commands[] = {
      .most = 3,
      .prepare = prepare_plugin,
      .run = run_plugin,
-     .summary = "A plugin's report; no REPORT: list them"},
+     .summary = "A plugin's report; no REPORT: list them",
+     .own = HW_OPTIONS_PLUGIN},
     {.name = "plugins",
      .args = "",
      .least = 0,

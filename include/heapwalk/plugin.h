@@ -111,12 +111,18 @@ struct hw_module_info {
 	uint32_t exports_malloc; /* 1 when its dynamic symbols define malloc. */
 };
 
+enum { HW_THREAD_REGS = 27, HW_THREAD_RBP = 4, HW_THREAD_RIP = 16, HW_THREAD_RSP = 19 };
+
 struct hw_thread_info {
 	uint32_t struct_size; /* Set by the caller. */
 	int32_t tid;
 	hw_addr tls; /* Thread control block (fs base on x86-64); 0 when not known. */
 	hw_addr sp;
 	uint32_t tls_dumped; /* 0 when the block at tls is missing or reads as zeros. */
+	uint32_t reg_count;  /* Registers known: 0 or HW_THREAD_REGS. */
+	/* As Linux' user_regs_struct has them: r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax
+	 * rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs. */
+	uint64_t regs[HW_THREAD_REGS];
 };
 
 /* What open() says of one heap it found. */
@@ -344,11 +350,28 @@ struct hw_host {
 	bool (*stopped)(void *self); /* The user wants out. */
 };
 
+/* Where the bytes of a raw output go. */
+struct hw_sink {
+	uint32_t struct_size;
+	uint32_t reserved;
+	void *self;
+	/* False: nothing more can be written; return true from write(), the host knows. */
+	bool (*write)(void *self, const void *bytes, uint64_t size);
+};
+
+/* An array of these has a stride of its plugin's report_size. */
 struct hw_report {
 	const char *name;    /* "arenas" */
 	const char *summary; /* One line. */
 	/* False after fail(). Writes into the object that is `data` of the JSON. */
 	bool (*run)(void *handle, const struct hw_emit *out);
+	/* Raw outputs beside the table, for other tools (`--format NAME`): names, ending
+	 * with NULL; or NULL: none. "folded" is lines of `outer;inner COUNT`; "pprof" is
+	 * a profile.proto message, which the host compresses with gzip as pprof's files
+	 * are. */
+	const char *const *formats;
+	/* Writes the output called format, one of formats. False after fail(). */
+	bool (*write)(void *handle, const char *format, const struct hw_sink *sink);
 };
 
 struct hw_plugin {
@@ -369,12 +392,15 @@ struct hw_plugin {
 	void (*close)(void *handle);                 /* Accepts NULL. */
 	const struct hw_report *reports;
 	uint32_t report_count;
+	uint32_t report_size; /* sizeof(struct hw_report); set by HW_PLUGIN_HEADER. */
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so
  * that plugins can also be linked in):
  *     HW_PLUGIN_EXPORT const struct hw_plugin hw_plugin_x = { HW_PLUGIN_HEADER, … }; */
-#define HW_PLUGIN_HEADER .struct_size = sizeof(struct hw_plugin), .abi = HW_PLUGIN_ABI
+#define HW_PLUGIN_HEADER                                                                           \
+	.struct_size = sizeof(struct hw_plugin), .abi = HW_PLUGIN_ABI,                             \
+	.report_size = sizeof(struct hw_report)
 #define HW_PLUGIN_EXPORT extern __attribute__((visibility("default")))
 
 #ifdef __cplusplus

@@ -395,10 +395,18 @@ static bool report_mmapped(void *handle, const struct hw_emit *out)
 }
 
 const struct hw_report pt_reports[6] = {
-    {"arenas", "every arena: threads, bytes live, cached, free, top", report_arenas},
-    {"bins", "free chunks by fastbin, unsorted, small and large bin", report_bins},
-    {"tcache", "what each thread caches, and by size", report_tcache},
-    {"top", "top chunks and the block below each", report_top},
-    {"mmapped", "blocks with a mapping of their own, and the thresholds", report_mmapped},
-    {"trim", "what malloc_trim(0) would return, and what pins the rest", report_trim},
+    {.name = "arenas",
+     .summary = "every arena: threads, bytes live, cached, free, top",
+     .run = report_arenas},
+    {.name = "bins",
+     .summary = "free chunks by fastbin, unsorted, small and large bin",
+     .run = report_bins},
+    {.name = "tcache", .summary = "what each thread caches, and by size", .run = report_tcache},
+    {.name = "top", .summary = "top chunks and the block below each", .run = report_top},
+    {.name = "mmapped",
+     .summary = "blocks with a mapping of their own, and the thresholds",
+     .run = report_mmapped},
+    {.name = "trim",
+     .summary = "what malloc_trim(0) would return, and what pins the rest",
+     .run = report_trim},
 };

@@ -70,6 +70,11 @@ bool hw_heaps_verify(struct hw_heaps *heaps, uint32_t index, GError **error);
 bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,
 		     const struct hw_emit *out, GError **error);
 
+/* The same for one of the report's raw outputs; the bytes go to sink as the plugin wrote
+ * them. USAGE also when the report has no such format. */
+bool hw_heaps_report_raw(struct hw_heaps *heaps, const char *plugin, const char *report,
+			 const char *format, const struct hw_sink *sink, GError **error);
+
 /* All claims, by start; they may overlap. Borrowed. */
 const struct hw_claimed *hw_heaps_claims(const struct hw_heaps *heaps, uint32_t *count_ret);
 

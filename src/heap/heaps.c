@@ -310,8 +310,10 @@ bool hw_heaps_verify(struct hw_heaps *heaps, uint32_t index, GError **error)
 	return true;
 }
 
-bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,
-		     const struct hw_emit *out, GError **error)
+/* The open plugin and its report. NULL with *error set as hw_heaps_report() says. */
+static const struct hw_report *find_report(struct hw_heaps *heaps, const char *plugin,
+					   const char *report, struct hw_instance **ret,
+					   GError **error)
 {
 	for (guint i = 0; i < heaps->instances->len; i++) {
 		struct hw_instance *in = heaps->instances->pdata[i];
@@ -324,17 +326,42 @@ bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *rep
 			if (!in->handle) {
 				g_set_error(error, HW_ERROR, HW_ERROR_UNSUPPORTED,
 					    "plugin %s: no such heap in this target", plugin);
-				return false;
+				return NULL;
 			}
-			return in->plugin->reports[r].run(in->handle, out) ||
-			       take_failure(in, report, error);
+			*ret = in;
+			return &in->plugin->reports[r];
 		}
 		g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "plugin %s has no report '%s'", plugin,
 			    report);
-		return false;
+		return NULL;
 	}
 	g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "there is no plugin '%s'", plugin);
-	return false;
+	return NULL;
+}
+
+bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,
+		     const struct hw_emit *out, GError **error)
+{
+	struct hw_instance *in;
+	const struct hw_report *found = find_report(heaps, plugin, report, &in, error);
+
+	return found && (found->run(in->handle, out) || take_failure(in, report, error));
+}
+
+bool hw_heaps_report_raw(struct hw_heaps *heaps, const char *plugin, const char *report,
+			 const char *format, const struct hw_sink *sink, GError **error)
+{
+	struct hw_instance *in;
+	const struct hw_report *found = find_report(heaps, plugin, report, &in, error);
+
+	if (!found)
+		return false;
+	if (!hw_report_has_format(found, format)) {
+		g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "report %s has no format '%s'", report,
+			    format);
+		return false;
+	}
+	return found->write(in->handle, format, sink) || take_failure(in, report, error);
 }
 
 const struct hw_claimed *hw_heaps_claims(const struct hw_heaps *heaps, uint32_t *count_ret)

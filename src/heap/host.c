@@ -80,6 +80,10 @@ static bool thread(void *self, uint32_t index, struct hw_thread_info *ret)
 	found.tls = state->tls;
 	found.sp = state->sp;
 	found.tls_dumped = state->tls_state == HW_TLS_OK;
+	G_STATIC_ASSERT(HW_THREAD_REGS == HW_REGS && (int)HW_THREAD_RIP == (int)HW_REG_IP &&
+			(int)HW_THREAD_RSP == (int)HW_REG_SP);
+	found.reg_count = HW_REGS;
+	memcpy(found.regs, heaps->memory->target->threads[index].regs, sizeof(found.regs));
 	memcpy(ret, &found, found.struct_size);
 	return true;
 }

@@ -37,7 +37,31 @@ static const char *check(const struct hw_plugin *plugin)
 		return "it lacks probe, open, ledger, blocks or close";
 	if (plugin->report_count && !plugin->reports)
 		return "it counts reports it does not have";
+	if (plugin->report_size && plugin->report_size < offsetof(struct hw_report, formats))
+		return "its reports are too short";
 	return NULL;
+}
+
+/* The reports in structs of our own size, like the plugin. NULL when there are none.
+ * Free with g_free(). */
+static struct hw_report *copy_reports(const struct hw_plugin *plugin)
+{
+	const uint32_t size =
+	    plugin->report_size ? plugin->report_size : offsetof(struct hw_report, formats);
+	struct hw_report *copies = g_new0(struct hw_report, plugin->report_count);
+
+	for (uint32_t i = 0; i < plugin->report_count; i++)
+		memcpy(&copies[i], (const char *)plugin->reports + (size_t)i * size,
+		       MIN(size, sizeof(*copies)));
+	return copies;
+}
+
+static void free_plugin(gpointer item)
+{
+	struct hw_plugin *plugin = item;
+
+	g_free((void *)(uintptr_t)plugin->reports);
+	g_free(plugin);
 }
 
 static void load_one(struct hw_plugins *plugins, const char *dir, const char *file,
@@ -84,6 +108,8 @@ static void load_one(struct hw_plugins *plugins, const char *dir, const char *fi
 		dlclose(library);
 		return;
 	}
+	plugin->reports = copy_reports(plugin);
+	plugin->report_size = sizeof(struct hw_report);
 	g_ptr_array_add(plugins->list, g_steal_pointer(&plugin));
 	g_ptr_array_add(plugins->libraries, library);
 }
@@ -120,7 +146,7 @@ struct hw_plugins *hw_plugins_load(const char *dir, struct hw_notes *notes, GErr
 	g_ptr_array_sort(files, compare_names);
 
 	plugins = g_new0(struct hw_plugins, 1);
-	plugins->list = g_ptr_array_new_with_free_func(g_free);
+	plugins->list = g_ptr_array_new_with_free_func(free_plugin);
 	plugins->libraries = g_ptr_array_new_with_free_func(close_library);
 	for (guint i = 0; i < files->len; i++)
 		load_one(plugins, where, files->pdata[i], notes);
@@ -134,6 +160,14 @@ void hw_plugins_free(struct hw_plugins *plugins)
 	g_ptr_array_unref(plugins->list);
 	g_ptr_array_unref(plugins->libraries);
 	g_free(plugins);
+}
+
+bool hw_report_has_format(const struct hw_report *report, const char *format)
+{
+	for (const char *const *f = report->formats; f && *f && report->write; f++)
+		if (strcmp(*f, format) == 0)
+			return true;
+	return false;
 }
 
 const struct hw_plugin *hw_plugins_find(const struct hw_plugins *plugins, const char *name)

@@ -19,5 +19,7 @@ struct hw_plugins {
 struct hw_plugins *hw_plugins_load(const char *dir, struct hw_notes *notes, GError **error);
 void hw_plugins_free(struct hw_plugins *plugins); /* Accepts NULL. */
 
+bool hw_report_has_format(const struct hw_report *report, const char *format);
+
 const struct hw_plugin *hw_plugins_find(const struct hw_plugins *plugins, const char *name);
 #endif

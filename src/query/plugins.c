@@ -33,14 +33,20 @@ static char *hint_report(const struct hw_plugin *plugin, const char *report)
 	return hint ? hint : g_strdup_printf("'heapwalk plugin %s' lists them", plugin->name);
 }
 
-bool hw_plugins_has_report(const struct hw_plugins *plugins, const char *name, const char *report)
+static const struct hw_report *find_report(const struct hw_plugins *plugins, const char *name,
+					   const char *report)
 {
 	const struct hw_plugin *plugin = hw_plugins_find(plugins, name);
 
 	for (uint32_t i = 0; plugin && i < plugin->report_count; i++)
 		if (g_str_equal(plugin->reports[i].name, report))
-			return true;
-	return false;
+			return &plugin->reports[i];
+	return NULL;
+}
+
+bool hw_plugins_has_report(const struct hw_plugins *plugins, const char *name, const char *report)
+{
+	return find_report(plugins, name, report) != NULL;
 }
 
 bool hw_plugins_check(const struct hw_plugins *plugins, const char *name, const char *report,
@@ -60,4 +66,30 @@ bool hw_plugins_check(const struct hw_plugins *plugins, const char *name, const 
 		return false;
 	}
 	return true;
+}
+
+static char *hint_format(const char *name, const struct hw_report *report)
+{
+	g_autoptr(GString) hint = g_string_new(NULL);
+
+	if (!report->formats || !*report->formats)
+		return g_strdup_printf("'heapwalk plugin %s %s' has a table, and --json", name,
+				       report->name);
+	for (const char *const *f = report->formats; *f; f++)
+		g_string_append_printf(hint, "%s%s", f == report->formats ? "it has " : ", ", *f);
+	return g_strdup(hint->str);
+}
+
+bool hw_plugins_check_format(const struct hw_plugins *plugins, const char *name, const char *report,
+			     const char *format, char **hint_ret, GError **error)
+{
+	const struct hw_report *found = find_report(plugins, name, report);
+
+	if (found && hw_report_has_format(found, format))
+		return true;
+	if (found)
+		*hint_ret = hint_format(name, found);
+	g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "report %s of plugin %s has no format '%s'",
+		    report, name, format);
+	return false;
 }

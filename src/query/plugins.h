@@ -10,6 +10,10 @@
 bool hw_plugins_check(const struct hw_plugins *plugins, const char *name, const char *report,
 		      char **hint_ret, GError **error);
 
+/* Does the report, which exists, have such a raw output? Error and hint as above. */
+bool hw_plugins_check_format(const struct hw_plugins *plugins, const char *name, const char *report,
+			     const char *format, char **hint_ret, GError **error);
+
 /* False also when there is no such plugin. */
 bool hw_plugins_has_report(const struct hw_plugins *plugins, const char *name, const char *report);
 #endif

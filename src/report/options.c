@@ -124,6 +124,12 @@ static const GOptionEntry pins_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry plugin_entries[] = {
+    {"format", 0, 0, G_OPTION_ARG_STRING, &hw_given.format,
+     "A raw output of the report, for other tools", "FORMAT"},
+    {NULL},
+};
+
 static void add_group(GOptionContext *context, const char *name, const char *title,
 		      const GOptionEntry *entries)
 {
@@ -151,6 +157,7 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	    {HW_OPTIONS_WHY, "why", why_entries},
 	    {HW_OPTIONS_TOP, "top", top_entries},
 	    {HW_OPTIONS_PINS, "pins", pins_entries},
+	    {HW_OPTIONS_PLUGIN, "plugin", plugin_entries},
 	};
 	GOptionContext *context = g_option_context_new(args);
 

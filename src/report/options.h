@@ -31,6 +31,7 @@ enum hw_option_set {
 	HW_OPTIONS_WHY,
 	HW_OPTIONS_TOP,
 	HW_OPTIONS_PINS,
+	HW_OPTIONS_PLUGIN,
 	HW_OPTIONS_ALL, /* Of every command: to find out which one is meant. */
 };
 

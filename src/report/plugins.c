@@ -5,7 +5,15 @@
 static const struct hw_column report_columns[] = {
     {"name", "report", HW_KIND_TEXT, 0},
     {"summary", "shows", HW_KIND_TEXT, 0},
+    {"formats", "formats", HW_KIND_TEXT, HW_COLUMN_JSON},
 };
+
+/* "pprof folded", or "". Free with g_free(). */
+static char *join_formats(const struct hw_report *report)
+{
+	return report->formats ? g_strjoinv(" ", (char **)(uintptr_t)report->formats)
+			       : g_strdup("");
+}
 
 static void emit_reports(struct hw_answer *a, const struct hw_plugin *p)
 {
@@ -15,8 +23,13 @@ static void emit_reports(struct hw_answer *a, const struct hw_plugin *p)
 	}
 	hw_answer_table(a, "reports", NULL, report_columns, G_N_ELEMENTS(report_columns));
 	for (uint32_t i = 0; i < p->report_count; i++) {
-		const struct hw_value row[] = {hw_text(p->reports[i].name),
-					       hw_text(p->reports[i].summary)};
+		g_autofree char *formats = join_formats(&p->reports[i]);
+		g_autofree char *summary =
+		    g_strdup_printf("%s%s%s%s", p->reports[i].summary,
+				    *formats ? " (--format " : "", formats, *formats ? ")" : "");
+		const struct hw_value row[] = {
+		    hw_text(p->reports[i].name),
+		    hw_text(a->is_json ? p->reports[i].summary : summary), hw_text(formats)};
 
 		hw_answer_row(a, row);
 	}

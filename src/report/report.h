@@ -63,6 +63,10 @@ bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
 		      const struct hw_block_filter *filter, enum hw_lines_format format,
 		      GError **error);
 
+/* One raw output of a plugin's report; "pprof" compressed. */
+bool hw_report_raw(struct hw_output *output, struct hw_session *session, const char *plugin,
+		   const char *report, const char *format, GError **error);
+
 /* Every leaked block. */
 bool hw_report_leak_list(struct hw_output *output, struct hw_session *session,
 			 enum hw_lines_format format, GError **error);

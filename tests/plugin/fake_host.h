@@ -139,6 +139,10 @@ bool fake_run(struct fake_host *fake, const struct hw_plugin *plugin);
 bool fake_run_report(struct fake_host *fake, const struct hw_plugin *plugin, const char *name,
 		     GString *out);
 
+/* One raw output of a report, appended to out; not compressed. */
+bool fake_run_raw(struct fake_host *fake, const struct hw_plugin *plugin, const char *name,
+		  const char *format, GByteArray *out);
+
 /* True when the plugin owned up to something: damage or incomplete. */
 bool fake_is_incomplete(const struct fake_host *fake);
 /* All blocks of all heaps were in order, in claims, …: NULL, or the first breach. */

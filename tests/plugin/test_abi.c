@@ -149,6 +149,47 @@ START_TEST(bigger)
 }
 END_TEST
 
+/* Reports of an older header, without formats, and of a newer one, with more behind: each
+ * is read with the stride it was written with. */
+START_TEST(report_sizes)
+{
+	struct hw_notes notes;
+	struct hw_plugins *plugins;
+	const struct hw_plugin *plugin;
+
+	build("old", "static const struct { const char *name, *summary; void *run; } r[2] = "
+		     "{ { \"a\", \"first\" }, { \"b\", \"second\" } };\n"
+		     "EXPORT const struct { MEMBERS const void *reports; uint32_t count; } "
+		     "hw_plugin_old = { .struct_size = sizeof(hw_plugin_old), .abi = 1, "
+		     "VALUES(\"old\"), .reports = r, .count = 2 };\n");
+	build("new",
+	      "static const char *const f[] = { \"pprof\", 0 };\n"
+	      "static bool w(void *h, const char *f, const void *s)\n"
+	      "{ (void)h; (void)f; (void)s; return true; }\n"
+	      "static const struct { const char *name, *summary; void *run; "
+	      "const char *const *formats; bool (*write)(void *, const char *, const void *);"
+	      " char later[40]; } r[2] = "
+	      "{ { \"a\", \"first\" }, { \"b\", \"second\", 0, f, w, \"x\" } };\n"
+	      "EXPORT const struct { MEMBERS const void *reports; uint32_t count, size; } "
+	      "hw_plugin_new = { .struct_size = sizeof(hw_plugin_new), .abi = 1, "
+	      "VALUES(\"new\"), .reports = r, .count = 2, .size = sizeof(r[0]) };\n");
+	hw_notes_init(&notes);
+	plugins = load(&notes);
+	plugin = hw_plugins_find(plugins, "old");
+	ck_assert_ptr_nonnull(plugin);
+	ck_assert_str_eq(plugin->reports[1].name, "b");
+	ck_assert(!hw_report_has_format(&plugin->reports[1], "pprof"));
+	plugin = hw_plugins_find(plugins, "new");
+	ck_assert_ptr_nonnull(plugin);
+	ck_assert_str_eq(plugin->reports[1].summary, "second");
+	ck_assert(hw_report_has_format(&plugin->reports[1], "pprof"));
+	ck_assert(!hw_report_has_format(&plugin->reports[1], "folded"));
+	ck_assert(!hw_report_has_format(&plugin->reports[0], "pprof"));
+	hw_plugins_free(plugins);
+	hw_notes_clear(&notes);
+}
+END_TEST
+
 START_TEST(other_abi)
 {
 	build("next", "EXPORT const struct { MEMBERS const void *reports; uint32_t count; } "
@@ -278,6 +319,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, make_dir, remove_dir);
 	tcase_add_test(tcase, smaller);
 	tcase_add_test(tcase, bigger);
+	tcase_add_test(tcase, report_sizes);
 	tcase_add_test(tcase, other_abi);
 	tcase_add_test(tcase, stunted);
 	tcase_add_test(tcase, size_zero);
