@@ -314,7 +314,8 @@ struct hw_host {
 	 * TLS block. False when unknown; the ret argument is untouched then. */
 	bool (*symbol)(void *self, uint32_t module, const char *name, hw_addr *ret);
 	/* Byte offset of a member, or with member NULL the size, of a struct in the
-	 * module's debug info. False when there is none. */
+	 * module's debug info. "a.b" is member b of the struct that is member a. False
+	 * when there is none. */
 	bool (*member)(void *self, uint32_t module, const char *type, const char *member,
 		       uint64_t *ret);
 

@@ -32,7 +32,8 @@ bool hw_modules_exports(struct hw_modules *modules, uint32_t object, const char 
 bool hw_modules_has_symbols(struct hw_modules *modules, uint32_t object);
 
 /* Offset of a member in bytes, or with member NULL the struct's size, from DWARF.
- * type is a struct tag ("malloc_state") or typedef. False when there is none. */
+ * type is a struct tag ("malloc_state") or typedef; "a.b" is member b of member a. False
+ * when there is none. */
 bool hw_modules_member(struct hw_modules *modules, uint32_t object, const char *type,
 		       const char *member, uint64_t *ret);
 

@@ -138,7 +138,8 @@ struct nested {
 	uint64_t offset;
 };
 
-static bool find_member(Dwarf_Die *outer, const char *name, uint64_t *ret)
+/* One member of a struct, also through anonymous structs and unions; type_ret: what it is. */
+static bool find_member(Dwarf_Die *outer, const char *name, Dwarf_Die *type_ret, uint64_t *ret)
 {
 	struct nested list[NESTED_MAX] = {{.die = *outer}};
 	int count = 1;
@@ -157,7 +158,8 @@ static bool find_member(Dwarf_Die *outer, const char *name, uint64_t *ret)
 				continue;
 			if (found && !strcmp(found, name)) {
 				*ret = list[i].offset + offset;
-				return true;
+				return dwarf_formref_die(dwarf_attr(&die, DW_AT_type, &attr),
+							 type_ret) != NULL;
 			}
 			if (!found && count < NESTED_MAX &&
 			    dwarf_formref_die(dwarf_attr(&die, DW_AT_type, &attr), &type) &&
@@ -168,6 +170,26 @@ static bool find_member(Dwarf_Die *outer, const char *name, uint64_t *ret)
 	return false;
 }
 
+/* "a.b.c": a member of a member of a member. */
+static bool find_path(const Dwarf_Die *outer, const char *path, uint64_t *ret)
+{
+	g_auto(GStrv) names = g_strsplit(path, ".", CHAIN_MAX);
+	Dwarf_Die type = *outer;
+	uint64_t sum = 0;
+
+	for (int i = 0; names[i]; i++) {
+		uint64_t offset;
+		Dwarf_Die next;
+
+		if (!strip(&type) || !find_member(&type, names[i], &next, &offset))
+			return false;
+		sum += offset;
+		type = next;
+	}
+	*ret = sum;
+	return true;
+}
+
 bool hw_modules_member(struct hw_modules *modules, uint32_t object, const char *type,
 		       const char *member, uint64_t *ret)
 {
@@ -176,7 +198,7 @@ bool hw_modules_member(struct hw_modules *modules, uint32_t object, const char *
 	if (!found || !found->die.addr)
 		return false;
 	if (member)
-		return find_member(&found->die, member, ret);
+		return find_path(&found->die, member, ret);
 	*ret = (uint64_t)dwarf_bytesize(&found->die);
 	return true;
 }

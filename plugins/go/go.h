@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* go.h -- what the files of this plugin share: the runtimes found in the target and typed
+ * readers. Everything here is filled by open() and does not change afterwards.
+ *
+ * go.c is the table of contents. */
+#ifndef GO_GO_H
+#define GO_GO_H
+#include "heapwalk/plugin.h"
+#include "layout.h"
+
+enum {
+	GO_PAGE_SHIFT = 13, /* runtime/malloc.go: _PageSize is 8 KiB on every platform. */
+	GO_PAGE = 1 << GO_PAGE_SHIFT,
+	GO_ARENA_SHIFT = 26, /* runtime/malloc.go: heapArenaBytes, linux/amd64: 64 MiB. */
+	GO_ARENA_PAGES = 1 << (GO_ARENA_SHIFT - GO_PAGE_SHIFT),
+	GO_ARENA_L2 = 1 << 22, /* arenaL2Bits: entries of the one table of *heapArena. */
+	GO_MODULES_MAX = 64,   /* moduledata of one runtime; plugins add theirs. */
+	GO_SEGMENTS_MAX = 64,
+};
+#define GO_ARENA (UINT64_C(1) << GO_ARENA_SHIFT)
+/* runtime/malloc.go: arenaBaseOffset; the arena of index i starts at (i << 26) - this. */
+#define GO_ARENA_BASE_OFFSET (UINT64_C(1) << 47)
+
+/* A Go slice or string (cap is 0 then) as it lies in memory. */
+struct go_slice {
+	hw_addr ptr;
+	uint64_t len;
+	uint64_t cap;
+};
+
+/* Part of a module's image: module memory with one permission. */
+struct go_segment {
+	hw_addr start;
+	hw_addr end;
+	uint32_t perm;
+};
+
+/* The file that a runtime lives in: the executable or a shared library. */
+struct go_image {
+	uint32_t module; /* Index for host->module(). */
+	bool is_exe;
+	hw_addr start;
+	hw_addr end;
+	const char *name; /* Borrowed. */
+	struct go_segment segments[GO_SEGMENTS_MAX];
+	uint32_t segment_count;
+};
+
+/* Where the version was read. Ordered: a later one is less sure. */
+enum go_version_source {
+	GO_VERSION_BUILDINFO = 0, /* .go.buildinfo, 1.13 and later. */
+	GO_VERSION_STRING,        /* The one string variable that says go1.N. */
+	GO_VERSION_STRINGS,       /* Several do, one was chosen. */
+	GO_VERSION_PCLNTAB,       /* Only the group of versions with this pclntab. */
+	GO_VERSION_STRUCTURE,     /* What the heap's structures satisfy. */
+};
+
+struct go_version {
+	uint32_t minor;   /* 19 for go1.19.13. */
+	uint32_t lowest;  /* The versions possible: lowest to highest; both are minor when */
+	uint32_t highest; /* the target says its version. */
+	enum go_version_source source;
+	char text[64]; /* "1.19.13", "1.22.1 X:boringcrypto"; "1.20-1.26" for a group. */
+};
+
+/* runtime.moduledata (runtime/symtab.go), the same for all versions. What a version does
+ * not have is 0. Up to 1.15 one table held all of pclntable: funcnametab, cutab, filetab,
+ * pctab and pclntable are then the same bytes. */
+struct go_moduledata {
+	hw_addr addr;
+	hw_addr pclntab; /* Its magic number; pcHeader since 1.16. */
+	struct go_slice pclntable;
+	struct go_slice funcnametab;
+	struct go_slice cutab; /* Up to 1.15 none. */
+	struct go_slice filetab;
+	struct go_slice pctab;
+	struct go_slice ftab;
+	hw_addr findfunctab;
+	hw_addr minpc, maxpc;
+	hw_addr text, etext;
+	hw_addr noptrdata, enoptrdata;
+	hw_addr data, edata;
+	hw_addr bss, ebss;
+	hw_addr noptrbss, enoptrbss;
+	hw_addr end;
+	hw_addr gcdata, gcbss;
+	hw_addr types, etypes;
+	hw_addr rodata, gofunc; /* 1.18 and later. */
+	struct go_slice textsectmap;
+	struct go_slice typelinks;  /* []int32, offsets from types. */
+	struct go_slice itablinks;  /* []*itab */
+	struct go_slice gcdatamask; /* bitvector: len bits (ptr may be missing). */
+	struct go_slice gcbssmask;
+	hw_addr typemap;
+	hw_addr next;
+};
+
+/* Addresses of the runtime's variables; 0 when not found. */
+struct go_globals {
+	hw_addr mheap; /* runtime.mheap_ */
+	hw_addr allgs; /* The slice. */
+	hw_addr allp;  /* The slice. */
+	hw_addr allm;
+	hw_addr sched;
+	hw_addr work;
+	hw_addr memstats;
+	hw_addr gc_controller;
+	hw_addr mbuckets;
+	hw_addr m0;
+};
+
+/* One Go runtime of the target. */
+struct go_runtime {
+	const struct hw_host *host;
+	struct go_image image;
+	struct go_version version;
+	struct go_layout layout; /* From the table, or debug info. */
+	hw_addr pclntab;         /* 0: not in the target (its file is missing). */
+	uint32_t pclntab_magic;
+	struct go_moduledata modules[GO_MODULES_MAX]; /* [0] is firstmoduledata. */
+	uint32_t module_count;
+	struct go_globals globals;
+	uint32_t heap; /* From host->add_heap(). */
+};
+
+/* The handle. */
+struct go {
+	const struct hw_host *host;
+	struct go_runtime *runtimes;
+	uint64_t count;
+	uint64_t room;
+	bool no_memory;
+};
+
+/* read.c: readers. A miss is false, and *ret stays as it was. */
+bool go_read(const struct go_runtime *rt, hw_addr addr, void *buf, uint64_t n);
+bool go_word(const struct go_runtime *rt, hw_addr addr, uint64_t *ret);
+bool go_u32(const struct go_runtime *rt, hw_addr addr, uint32_t *ret);
+bool go_u8(const struct go_runtime *rt, hw_addr addr, uint8_t *ret);
+/* A field of a struct at addr, of 1, 2, 4 or 8 bytes (of a longer one the first 8), zero
+ * extended. False also when the version has no such field. */
+bool go_get(const struct go_runtime *rt, hw_addr addr, enum go_field field, uint64_t *ret);
+/* The same in a copy of the struct; 0 when there is no such field or it lies behind size. */
+uint64_t go_pick(const struct go_layout *layout, const void *bytes, uint64_t size,
+		 enum go_field field);
+/* The address of a field; 0 when there is none. */
+hw_addr go_at(const struct go_runtime *rt, hw_addr addr, enum go_field field);
+bool go_slice_read(const struct go_runtime *rt, hw_addr addr, struct go_slice *ret);
+/* Borrowed pointer to n bytes at addr when they lie in one piece; NULL otherwise. */
+const void *go_bytes(const struct go_runtime *rt, hw_addr addr, uint64_t n);
+/* Up to size - 1 bytes of a string of length len, NUL-terminated; control bytes become '?'.
+ * False when they are not all there. */
+bool go_text(const struct go_runtime *rt, hw_addr addr, uint64_t len, char *buf, uint64_t size);
+
+/* find.c: images with a Go runtime in them: version, pclntab, moduledata. False when out
+ * of memory or stopped. */
+bool go_find_runtimes(struct go *go);
+/* Cheap: does any module look like Go? */
+bool go_probe(const struct hw_host *host);
+/* The module whose text holds pc, or NULL. */
+const struct go_moduledata *go_module_of(const struct go_runtime *rt, hw_addr pc);
+bool go_in_image(const struct go_image *image, hw_addr addr);
+#endif
