@@ -39,7 +39,9 @@ static void *open_plugin(const struct hw_host *host)
 }
 
 static const struct hw_report reports[] = {
-    {"runtime", "the Go runtimes found: version, image, tables", go_report_runtime},
+    {.name = "runtime",
+     .summary = "the Go runtimes found: version, image, tables",
+     .run = go_report_runtime},
 };
 
 /* No heap is added yet, so these are never asked. */
