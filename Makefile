@@ -9,7 +9,7 @@ ifeq ($(origin CC),default)
 CC       = gcc
 endif
 
-PKGS     := libdw libelf glib-2.0 gmodule-no-export-2.0 zlib
+PKGS     := libdw libelf glib-2.0 gmodule-no-export-2.0 zlib libarchive
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wformat-nonliteral \
             -Wimplicit-fallthrough -Wnull-dereference -Wduplicated-cond -Wlogical-op

@@ -10,11 +10,12 @@
 # SET: build, demo (build and a debugger), check (all that the tests use; the default).
 set -eu
 
-build="gcc make libc6-dev pkg-config libelf-dev libdw-dev libglib2.0-dev zlib1g-dev"
+build="gcc make libc6-dev pkg-config libelf-dev libdw-dev libglib2.0-dev zlib1g-dev
+       libarchive-dev"
 demo="$build gdb"
 # The tests without any of the last line tell so and skip what needs it.
 check="$build check python3
-       gdb python3-jsonschema procps nginx-light postgresql"
+       gdb python3-jsonschema procps nginx-light postgresql zstd lz4 xz-utils"
 
 mode=missing
 case ${1:-} in

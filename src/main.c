@@ -597,6 +597,7 @@ static bool make_answer(struct run *run, const struct command *command, GError *
 	    .exe = hw_given.exe,
 	    .debug_dirs = (const char *const *)hw_given.debug_dirs,
 	    .plugin_dir = hw_given.plugin_dir,
+	    .spool_dir = hw_given.spool_dir,
 	};
 	bool is_stream = command->run == run_blocks || hw_given.format;
 

@@ -15,11 +15,12 @@ static bool open_stages(struct hw_session *s, const char *path, const struct hw_
 	    .debug_dirs = options->debug_dirs,
 	    .sysroot = options->sysroot,
 	};
+	const struct hw_target_options target_options = {.spool_dir = options->spool_dir};
 
 	s->plugins = hw_plugins_load(options->plugin_dir, &s->notes, error);
 	if (!s->plugins)
 		return false;
-	s->target = hw_target_open(path, &s->notes, error);
+	s->target = hw_target_open(path, &target_options, &s->notes, error);
 	if (!s->target)
 		return false;
 	hw_progress("mapping the address space", 0, 0);

@@ -12,6 +12,7 @@ struct hw_options {
 	const char *exe;
 	const char *const *debug_dirs;
 	const char *plugin_dir;
+	const char *spool_dir; /* As in struct hw_target_options. */
 };
 
 struct hw_session {

@@ -26,6 +26,8 @@ static const GOptionEntry target_entries[] = {
      "Separate debug files; may be repeated", "DIR"},
     {"plugin-dir", 0, 0, G_OPTION_ARG_FILENAME, &hw_given.plugin_dir, "Load plugins from here only",
      "DIR"},
+    {"spool-dir", 0, 0, G_OPTION_ARG_FILENAME, &hw_given.spool_dir,
+     "Where to unpack a compressed core", "DIR"},
     {NULL},
 };
 
@@ -180,6 +182,7 @@ void hw_options_clear(void)
 	g_free(hw_given.exe);
 	g_strfreev(hw_given.debug_dirs);
 	g_free(hw_given.plugin_dir);
+	g_free(hw_given.spool_dir);
 	g_free(hw_given.state);
 	g_free(hw_given.min);
 	g_free(hw_given.format);

@@ -10,7 +10,7 @@ struct hw_given {
 	gboolean quick, all, totals, strings, no_anon, retained;   /* Some commands. */
 	char *color, *output;
 	int width;
-	char *sysroot, *exe, **debug_dirs, *plugin_dir;
+	char *sysroot, *exe, **debug_dirs, *plugin_dir, *spool_dir;
 	char *state, *min, *format;
 	char *limit, *threads, *depth, *type, *size, *by;
 };

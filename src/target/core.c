@@ -27,12 +27,15 @@ static bool read_core(struct core *core, const char *path, GError **error)
 	return false;
 }
 
-struct hw_target *hw_target_open(const char *path, struct hw_notes *notes, GError **error)
+struct hw_target *hw_target_open(const char *path, const struct hw_target_options *options,
+				 struct hw_notes *notes, GError **error)
 {
 	g_autofree char *name = g_filename_display_name(path);
 	struct hw_target *target = g_new0(struct hw_target, 1);
 	struct core core = {.target = target, .notes = notes, .name = name};
 
+	if (options)
+		core.spool_dir = options->spool_dir;
 	target->kind = HW_TARGET_CORE;
 	target->fd = -1;
 	target->path = g_strdup(name);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "target/file.h"
 #include "target/private.h"
+#include "target/unpack.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,6 +71,43 @@ static int open_regular(const char *path, const char *name, struct stat *st, GEr
 	return -1;
 }
 
+/* Maps what fd stands for. */
+static bool map_file(struct core *core, GError **error)
+{
+	struct hw_target *target = core->target;
+	struct stat st;
+
+	if (fstat(target->fd, &st) != 0) {
+		hw_error_errno(error, errno, "%s", core->name);
+		return false;
+	}
+	target->map_size = (uint64_t)st.st_size;
+	target->ends_at = target->map_size;
+	target->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	target->map = hw_file_map(target->fd, target->map_size, core->name, error);
+	return target->map != NULL;
+}
+
+/* A compressed core: from here on fd is its spool file. */
+static bool unpack(struct core *core, GError **error)
+{
+	struct hw_target *target = core->target;
+	struct hw_spool spool;
+	uint8_t magic[6];
+	ssize_t n = pread(target->fd, magic, sizeof(magic), 0);
+	bool is_cut;
+
+	if (n <= 0 || !hw_unpack_format(magic, (uint64_t)n))
+		return true;
+	if (!hw_unpack(target->fd, core->name, core->spool_dir, &spool, core->notes, &is_cut,
+		       error))
+		return false;
+	close(target->fd);
+	target->fd = hw_spool_steal(&spool);
+	hw_spool_close(&spool);
+	return true;
+}
+
 bool hw_core_open_file(struct core *core, const char *path, GError **error)
 {
 	struct hw_target *target = core->target;
@@ -78,54 +116,8 @@ bool hw_core_open_file(struct core *core, const char *path, GError **error)
 	target->fd = open_regular(path, core->name, &st, error);
 	if (target->fd < 0)
 		return false;
-	target->map_size = (uint64_t)st.st_size;
-	target->ends_at = target->map_size;
-	target->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	target->faults = hw_target_faults();
-	target->map = hw_file_map(target->fd, target->map_size, core->name, error);
-	return target->map != NULL;
-}
-
-/* What packs core files: the magic number, the tool, the usual suffix. */
-static const struct packer {
-	uint8_t size;
-	uint8_t magic[6];
-	const char *tool;
-	const char *suffix;
-} packers[] = {
-    {2, {0x1f, 0x8b}, "gzip", ".gz"},
-    {4, {0x28, 0xb5, 0x2f, 0xfd}, "zstd", ".zst"},
-    {6, {0xfd, '7', 'z', 'X', 'Z', 0}, "xz", ".xz"},
-    {4, {0x04, 0x22, 0x4d, 0x18}, "lz4", ".lz4"},
-    {4, {0x02, 0x21, 0x4c, 0x18}, "lz4", ".lz4"},
-    {3, {'B', 'Z', 'h'}, "bzip2", ".bz2"},
-};
-
-static bool refuse_packed(const struct core *core, GError **error)
-{
-	const struct hw_target *target = core->target;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(packers); i++) {
-		const struct packer *p = &packers[i];
-		g_autofree char *from = NULL;
-		g_autofree char *base = NULL;
-		g_autofree char *to = NULL;
-
-		if (target->map_size < p->size || memcmp(target->map, p->magic, p->size))
-			continue;
-		if (g_str_has_suffix(core->name, p->suffix))
-			base = g_strndup(core->name, strlen(core->name) - strlen(p->suffix));
-		else
-			base = g_strconcat(core->name, ".core", NULL);
-		from = g_shell_quote(core->name);
-		to = g_shell_quote(base);
-		g_set_error(error, HW_ERROR, HW_ERROR_UNSUPPORTED,
-			    "%s is compressed (%s), which heapwalk does not read yet. "
-			    "Unpack it first: %s -dc %s > %s",
-			    core->name, p->tool, p->tool, from, to);
-		return true;
-	}
-	return false;
+	return unpack(core, error) && map_file(core, error);
 }
 
 static const char *machine_name(uint16_t machine)
@@ -213,8 +205,6 @@ bool hw_core_read_header(struct core *core, GError **error)
 	/* e_type and e_machine lie at 16 and 18 in 32-bit files too. */
 	uint16_t kind[2];
 
-	if (refuse_packed(core, error))
-		return false;
 	if (target->map_size < SELFMAG || memcmp(map, ELFMAG, SELFMAG)) {
 		g_set_error(error, HW_ERROR, HW_ERROR_UNSUPPORTED,
 			    "%s is not a core file: it is no ELF file", core->name);

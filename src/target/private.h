@@ -9,7 +9,8 @@
 struct core {
 	struct hw_target *target;
 	struct hw_notes *notes;
-	const char *name; /* For messages: the path, valid UTF-8. */
+	const char *name;      /* For messages: the path, valid UTF-8. */
+	const char *spool_dir; /* Or NULL. */
 	Elf64_Ehdr header;
 	uint64_t phdr_count; /* Whole ones in the file. */
 	uint64_t phdr_declared;

@@ -83,11 +83,18 @@ struct hw_target {
 	uint64_t hole_start;
 };
 
-/* Opens a core file. Warnings (truncated, bad notes) go to notes. Errors: TARGET
- * (missing, a directory, a FIFO, unreadable), PERMISSION, UNSUPPORTED (not a core,
- * other class or machine, compressed: the message says how to unpack it).
- * Messages name file, offset, field and bound. NULL on error. */
-struct hw_target *hw_target_open(const char *path, struct hw_notes *notes, GError **error);
+struct hw_target_options {
+	const char *spool_dir; /* Where bytes go that need a file of ours; NULL: $TMPDIR, else
+				* /var/tmp, /tmp, unless that is in memory. */
+};
+
+/* Opens a core file. One packed with gzip, zstd, xz, lz4 or bzip2 is unpacked into a file
+ * without a name in options->spool_dir. options may be NULL. Warnings (truncated, bad notes)
+ * go to notes. Errors: TARGET (missing, a directory, a FIFO, unreadable, no disk to unpack),
+ * PERMISSION, UNSUPPORTED (not a core, other class or machine). Messages name file, offset,
+ * field and bound. NULL on error. */
+struct hw_target *hw_target_open(const char *path, const struct hw_target_options *options,
+				 struct hw_notes *notes, GError **error);
 void hw_target_free(struct hw_target *target); /* Accepts NULL. */
 
 /* Value of an auxv entry; false when there is none. */

@@ -72,6 +72,38 @@ def test_what_is_not_there_is_not_named(hw, cores):
         check(f"\n  {command} " not in hw.text("help"), f"help names {command}")
 
 
+def test_compressed_cores(hw, cores):
+    """The same answer from a packed core, whatever packed it; nothing is left behind."""
+    spool = cores.directory / "spool"
+    spool.mkdir()
+    plain_answer = hw.json("heaps", cores.sleep)
+    missing = []
+    for tool, suffix in (("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("lz4", "lz4"),
+                         ("bzip2", "bz2")):
+        if not shutil.which(tool):
+            missing.append(tool)
+            continue
+        packed = cores.directory / f"packed.{suffix}"
+        with open(packed, "wb") as out:
+            subprocess.run([tool, "-1", "-c", cores.sleep], stdout=out, check=True)
+        answer = hw.json("heaps", str(packed), "--spool-dir", str(spool))
+        check(answer["complete"] == plain_answer["complete"], f"{suffix}: complete differs")
+        check(answer["data"] == plain_answer["data"], f"{suffix}: other data")
+        check(answer["target"]["path"] == str(packed), f"{suffix}: {answer['target']}")
+        size = packed.stat().st_size
+        with open(packed, "r+b") as cut:
+            cut.truncate(size // 2)
+        run = hw.run("heaps", str(packed), "--json")
+        if run.returncode == 0:
+            check(not json.loads(run.stdout)["complete"], f"{suffix}: half a file is complete")
+        else:
+            check(run.returncode in (3, 5), f"{suffix}: half a file: status {run.returncode}")
+        packed.unlink()
+        check(not list(spool.iterdir()), f"{suffix}: left in the spool: {list(spool.iterdir())}")
+    if missing:
+        raise Skip(f"{', '.join(missing)} not installed")
+
+
 def test_target_errors(hw, cores):
     directory = cores.directory
     (directory / "text").write_text("not a core\n")

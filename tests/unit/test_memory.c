@@ -137,7 +137,7 @@ static struct space open_space(struct fake_core *core, const char *sysroot, cons
 	bytes = fake_bytes(core);
 	fake_free(core);
 	path = fake_save(bytes, "core");
-	space.target = hw_target_open(path, &notes, &error);
+	space.target = hw_target_open(path, NULL, &notes, &error);
 	ck_assert_msg(space.target != NULL, "%s", error ? error->message : "");
 	space.memory = hw_memory_new(space.target, &options, &notes, &error);
 	return space;
@@ -449,7 +449,7 @@ START_TEST(lost_bytes_are_not_the_files)
 	fake_free(core);
 	g_byte_array_set_size(bytes, bytes->len - PAGE);
 	path = fake_save(bytes, "core");
-	space.target = hw_target_open(path, &notes, &error);
+	space.target = hw_target_open(path, NULL, &notes, &error);
 	space.memory = hw_memory_new(space.target, &options, &notes, &error);
 	ck_assert_ptr_nonnull(space.memory);
 	ck_assert_ptr_nonnull(space.memory->objects[0].binary);
@@ -615,7 +615,7 @@ START_TEST(zero_pages_and_holes)
 				   (off_t)(file->len - 4 * PAGE), 3 * PAGE),
 			 0);
 	close(fd);
-	space.target = hw_target_open(path, &notes, &error);
+	space.target = hw_target_open(path, NULL, &notes, &error);
 	space.memory = hw_memory_new(space.target, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(space.memory);
 	ck_assert_uint_eq(hw_memory_nonzero(space.memory, HEAP, HEAP + 10 * PAGE), 3 * PAGE);

@@ -107,7 +107,7 @@ static struct world make_world(const char *path, const char *const *debug_dirs)
 	bytes = fake_bytes(core);
 	fake_free(core);
 	saved = fake_save(bytes, "core");
-	world.target = hw_target_open(saved, &notes, &error);
+	world.target = hw_target_open(saved, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(world.target);
 	world.memory = hw_memory_new(world.target, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(world.memory);
@@ -417,7 +417,7 @@ START_TEST(threads)
 	bytes = fake_bytes(core);
 	fake_free(core);
 	saved = fake_save(bytes, "core");
-	target = hw_target_open(saved, &notes, &error);
+	target = hw_target_open(saved, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(target);
 	memory = hw_memory_new(target, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(memory);

@@ -107,7 +107,7 @@ static struct world make_world(GByteArray *bytes, bool no_anon)
 	hw_notes_init(&notes);
 	g_ptr_array_add(w.list, &toy);
 	w.plugins.list = w.list;
-	w.target = hw_target_open(path, &notes, &error);
+	w.target = hw_target_open(path, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(w.target);
 	w.memory = hw_memory_new(w.target, NULL, &notes, &error);
 	w.modules = hw_modules_new(w.memory, NULL, &notes, &error);

@@ -31,7 +31,7 @@ static struct world make_world(struct fake_core *core)
 
 	fake_free(core);
 	hw_notes_init(&notes);
-	world.target = hw_target_open(path, &notes, &error);
+	world.target = hw_target_open(path, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(world.target);
 	world.memory = hw_memory_new(world.target, NULL, &notes, &error);
 	ck_assert_ptr_nonnull(world.memory);
