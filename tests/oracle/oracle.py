@@ -62,9 +62,9 @@ class Score:
         print(f"ok    {name}" + (f": {detail}" if detail else ""), flush=True)
         return True
 
-    def summary(self):
+    def summary(self, name="oracle"):
         c = self.counts
-        return f"oracle: {c['passed']} passed, {c['failed']} failed, {c['skipped']} skipped"
+        return f"{name}: {c['passed']} passed, {c['failed']} failed, {c['skipped']} skipped"
 
 
 class Libc:

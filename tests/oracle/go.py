@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares heapwalk with what Go's runtime says of itself, object by object.
+
+    go.py BUILD [--matrix] [--only WORD…] [--keep DIR]
+
+For each toolchain and way to link, fixtures/go/heap fills a heap, writes down runtime.MemStats, every
+object of debug.WriteHeapDump, runtime.Stack and the memory profile, and is dumped. Every field,
+object, goroutine and bucket must be found equal. Without --matrix: Debian's Go and the machine's
+own. --only: cases with one of the words in their name. Last line: `go: N passed, N failed, N skipped`.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import gobuild
+import gocheck
+from dump import Failed, Process, Skip, allow_cores, gcore, need_gcore, need_kernel_cores
+from gotruth import Truth
+from heapwalk import Heapwalk
+from oracle import Score
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    variant: str
+    args: str = ""
+    gcore: bool = False  # Dump it by gdb, too.
+    crash: bool = False  # By GOTRACEBACK=crash.
+
+
+EXACT = "-late=false"
+CASES = [
+    Case("normal", "normal", gcore=True),
+    Case("exact", "normal", EXACT),
+    Case("stripped", "stripped", EXACT),
+    Case("stripped-late", "stripped", "-goroutines 5 -small 20"),
+    Case("crash", "stripped", "-how crash", crash=True),
+    Case("runnable", "normal", "-runnable -finalizer -idle=false"),
+]
+PIE = [Case("pie", "pie", EXACT), Case("pie-stripped", "pie-stripped", EXACT)]
+CGO = [Case("cgo", "cgo", "-cgo"), Case("cgo-stripped", "cgo-stripped", "-cgo " + EXACT),
+       Case("nodwarf", "nodwarf", EXACT)]
+PIE_MINORS = (12, 19, 26)
+CGO_MINORS = (12, 17, 19, 21, 24, 26)
+
+
+def cases_of(go, matrix):
+    cases = list(CASES)
+    if not matrix or go.minor in PIE_MINORS:
+        cases += PIE
+    if not matrix or go.minor in CGO_MINORS:
+        cases += CGO
+    return cases
+
+
+class Run:
+    """One case under one toolchain."""
+
+    def __init__(self, build, go, case, work):
+        self.build, self.go, self.case, self.work = build, go, case, work
+        self.tool = Heapwalk(build, work / "root")
+        self.cores = []
+
+    def dump(self):
+        need_kernel_cores()
+        program = self.go.build(self.build, "heap", self.case.variant)
+        copy_all(program, self.work / "root", self.case.variant.startswith("cgo"))
+        argv = [program, "-out", self.work, *self.case.args.split()]
+        env = {"GOTRACEBACK": "crash" if self.case.crash else "single"}
+        if self.case.gcore:
+            self.dump_twice(argv, env)
+        else:
+            run_to_core(argv, self.work, env)
+        self.cores.append(find_core(self.work))
+        self.truth = Truth(self.work)
+        return f"{len(self.truth.dump.objects)} objects, {len(self.truth.goroutines)} goroutines"
+
+    def dump_twice(self, argv, env):
+        self.no_gdb = None
+        with Process([*argv, "-wait"], self.work, env, ready="READY", stdin=subprocess.PIPE) as p:
+            try:
+                need_gcore()
+                self.gdb_core = gcore(p.pid, self.work / "gdb.core")
+            except Skip as e:
+                self.no_gdb = e
+            p.popen.stdin.write(b"\n")
+            p.popen.stdin.flush()
+            p.popen.wait(60)
+
+    def all(self, score):
+        name = f"go {self.go.version} {self.case.name}"
+        if not score.check(f"{name} dump", self.dump):
+            return
+        self.judge(score, name, self.cores[0])
+        if self.case.gcore:
+            score.check(f"{name} gcore", self.same)
+        score.check(f"{name} verify", self.verify)
+
+    def judge(self, score, name, core):
+        truth, tool = self.truth, self.tool
+        score.check(f"{name} objects", lambda: gocheck.check_objects(
+            tool.csv(core, self.work / "kernel.csv"), truth))
+        score.check(f"{name} ledger", lambda: gocheck.check_ledger(tool.json("heaps", core), truth))
+        for what, check in (("memstats", gocheck.check_memstats), ("classes", gocheck.check_classes),
+                            ("profile", gocheck.check_profile)):
+            score.check(f"{name} {what}", lambda w=what, c=check: c(
+                tool.json("plugin", "go", w, core), truth))
+        score.check(f"{name} goroutines", lambda: gocheck.check_goroutines(
+            tool.json("goroutines", core), truth, extra_runnable(self.case)))
+
+    def same(self):
+        """gdb's core of the same process: the same blocks, the same ledger, the same goroutines."""
+        if self.no_gdb:
+            raise self.no_gdb
+        other = self.tool.csv(self.gdb_core, self.work / "gdb.csv").read_bytes()
+        if other != (self.work / "kernel.csv").read_bytes():
+            raise Failed("the blocks differ")
+        mine, its = (gocheck.go_heap(self.tool.json("heaps", c)) for c in (self.cores[0], self.gdb_core))
+        if (mine["bytes"], mine["blocks"]) != (its["bytes"], its["blocks"]):
+            raise Failed(f"{mine['bytes']}, by gdb {its['bytes']}")
+        gocheck.check_goroutines(self.tool.json("goroutines", self.gdb_core), self.truth)
+
+    def verify(self):
+        answer = self.tool.json("verify", self.cores[0])
+        if not answer["complete"] or answer["warnings"]:
+            raise Failed(f"{answer['warnings']}")
+
+
+def extra_runnable(case):
+    """Goroutines that the fixture makes after runtime.Stack: {function: how many}, all runnable."""
+    return {"main.neverRuns": 5} if "-runnable" in case.args else {}
+
+
+def copy_all(program, root, dynamic):
+    """The program, and the libraries that it is linked to, as a tree for --sysroot."""
+    files = [program]
+    if dynamic:
+        text = subprocess.run(["ldd", program], capture_output=True, text=True, timeout=20, check=False).stdout
+        files += [pathlib.Path(w).resolve() for line in text.splitlines() for w in line.split() if w.startswith("/")]
+    for file in files:
+        copy = root / file.relative_to("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not copy.exists():
+            shutil.copyfile(file, copy)
+
+
+def run_to_core(argv, work, env, timeout=60):
+    with open(work / "stderr.txt", "ab") as errors:
+        subprocess.run([str(a) for a in argv], cwd=work, env={"PATH": "/usr/bin:/bin", **env},
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                       timeout=timeout, preexec_fn=allow_cores, check=False)
+
+
+def find_core(work):
+    cores = [f for f in work.iterdir() if f.name == "core" or f.name.startswith("core.")]
+    if len(cores) != 1:
+        text = (work / "stderr.txt").read_text(errors="replace").strip()
+        raise Failed(f"no core: {text[:300] or 'nothing on stderr'}")
+    return cores[0]
+
+
+def run_cases(build, go, matrix, only, score, keep):
+    for case in cases_of(go, matrix):
+        if only and not any(word in f"{go.version} {case.name}" for word in only):
+            continue
+        work = pathlib.Path(tempfile.mkdtemp(prefix="go-", dir=keep))
+        try:
+            Run(build, go, case, work).all(score)
+        finally:
+            if not keep:
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def not_there(reason):
+    raise Skip(reason)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--matrix", action="store_true", help="every toolchain of scripts/fetch-go.sh")
+    parser.add_argument("--only", nargs="*", help="only cases with one of these words in their name")
+    parser.add_argument("--keep", type=pathlib.Path, help="keep the cores and tables under this directory")
+    args = parser.parse_args()
+    build = args.build.resolve()
+    keep = args.keep.resolve() if args.keep else None
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
+    score = Score()
+    if args.matrix:
+        gos = gobuild.matrix(build)
+    else:
+        gos = {go.version: go for go in gobuild.own()} or {"": "there is no go command on this machine"}
+    for version, go in gos.items():
+        if isinstance(go, str):
+            score.check(f"go {version}", not_there, go)
+        else:
+            run_cases(build, go, args.matrix, args.only, score, keep)
+    print(score.summary("go"))
+    return 1 if score.counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
