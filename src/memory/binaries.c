@@ -43,11 +43,21 @@ static void refuse(struct hw_build *build, uint32_t module, const char *code, co
 		hw_notes_warn(build->notes, code, hint, "%s", message);
 }
 
+static const struct hw_build_id *any_id(const struct hw_identity *identity)
+{
+	return identity->gnu.size ? &identity->gnu : &identity->go;
+}
+
 static char *mismatch(const struct hw_object *object, const struct hw_binary *binary)
 {
-	g_autofree char *wanted = hw_build_id_hex(&object->build_id);
-	g_autofree char *found = hw_build_id_hex(&binary->build_id);
+	const struct hw_build_id *a = any_id(&object->identity);
+	const struct hw_build_id *b = any_id(&binary->identity);
+	g_autofree char *wanted = NULL;
+	g_autofree char *found = NULL;
 
+	hw_identity_common(&object->identity, &binary->identity, &a, &b);
+	wanted = hw_build_id_hex(a);
+	found = hw_build_id_hex(b);
 	return g_strdup_printf("%s has build-id %s, but the target ran %s with build-id %s",
 			       binary->path, found, object->path, wanted);
 }
@@ -57,14 +67,16 @@ static bool judge(struct hw_build *build, uint32_t module, struct hw_binary *bin
 		  GError **error)
 {
 	struct hw_object *object = &build->memory->objects[module];
-	bool is_known = object->build_id.size && binary->build_id.size;
+	const struct hw_build_id *wanted, *found;
+	bool has_id = any_id(&object->identity)->size != 0;
+	bool is_known = hw_identity_common(&object->identity, &binary->identity, &wanted, &found);
 	g_autofree char *message = NULL;
 
-	if (is_known && hw_build_id_equal(&object->build_id, &binary->build_id)) {
+	if (is_known && hw_build_id_equal(wanted, found)) {
 		object->binary = binary;
 		return true;
 	}
-	if (is_known || (object->build_id.size && !is_given)) {
+	if (is_known || (has_id && !is_given)) {
 		message = mismatch(object, binary);
 		hw_binary_free(binary);
 		if (is_given) {
@@ -76,7 +88,7 @@ static bool judge(struct hw_build *build, uint32_t module, struct hw_binary *bin
 		return true;
 	}
 	message = g_strdup_printf("%s cannot be checked: %s shows no build-id%s", binary->path,
-				  object->build_id.size ? "the file" : "the target's memory",
+				  has_id ? "the file" : "the target's memory",
 				  is_given ? "; used because it was given" : "; not used");
 	if (is_given) {
 		hw_notes_warn(build->notes, "binary-unverified", NULL, "%s", message);

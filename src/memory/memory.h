@@ -43,7 +43,7 @@ struct hw_object {
 	hw_addr end;      /* Exclusive; bss included. */
 	hw_addr bias;     /* Load address - p_vaddr. */
 	bool is_exe;
-	struct hw_build_id build_id; /* From the target's memory; size 0 when not known. */
+	struct hw_identity identity; /* From the target's memory. */
 	struct hw_binary *binary;    /* NULL: not found or refused; see the warnings. */
 };
 

@@ -79,8 +79,8 @@ static bool is_loaded(const struct hw_memory *memory, const char *name, const st
 	return fitting >= MIN(count, 2) && fitting > 0;
 }
 
-static void find_build_id(const struct hw_memory *memory, const struct hw_elf *elf, hw_addr bias,
-			  struct hw_build_id *ret)
+static void find_identity(const struct hw_memory *memory, const struct hw_elf *elf, hw_addr bias,
+			  struct hw_identity *ret)
 {
 	uint8_t notes[4096];
 	Elf64_Phdr phdr;
@@ -92,8 +92,7 @@ static void find_build_id(const struct hw_memory *memory, const struct hw_elf *e
 			continue;
 		size = hw_memory_read(memory, bias + phdr.p_vaddr, notes,
 				      MIN(phdr.p_filesz, sizeof(notes)));
-		if (hw_build_id_in_notes(notes, size, phdr.p_align, ret))
-			return;
+		hw_identity_in_notes(notes, size, phdr.p_align, ret);
 	}
 }
 
@@ -201,7 +200,7 @@ static bool try_headers(struct hw_build *build, uint32_t index, uint32_t *next_r
 	object.start = mapping->start;
 	object.end = span.end;
 	object.bias = span.bias;
-	find_build_id(memory, &layout.elf, span.bias, &object.build_id);
+	find_identity(memory, &layout.elf, span.bias, &object.identity);
 	*next_ret = assign(memory, index, &object, &layout, name);
 	if (!name) {
 		made_up = g_strdup_printf("module@0x%" PRIx64, mapping->start);

@@ -41,8 +41,8 @@ static uint32_t checksum(const uint8_t *bytes, uint64_t size)
 
 static bool is_wanted(const struct search *search, const struct hw_binary *binary)
 {
-	if (search->id.size && binary->build_id.size)
-		return hw_build_id_equal(&search->id, &binary->build_id);
+	if (search->id.size && binary->identity.gnu.size)
+		return hw_build_id_equal(&search->id, &binary->identity.gnu);
 	return search->has_crc && checksum(binary->map, binary->size) == search->crc;
 }
 
@@ -157,7 +157,7 @@ int hw_modules_find_debuginfo(Dwfl_Module *module, void **userdata, const char *
 	if (debuglink && crc == 0 && file_name) {
 		by_alt_link(&search, file_name, debuglink);
 	} else {
-		search.id = object->binary->build_id;
+		search.id = object->binary->identity.gnu;
 		search.has_crc = debuglink != NULL;
 		search.crc = crc;
 		if (!by_build_id(&search) && debuglink)

@@ -88,8 +88,6 @@ static void warn_strange(const struct hw_memory *memory, struct hw_notes *notes,
 		return;
 	if (fine || expects_libc(memory))
 		hw_notes_missing(notes, "tls-strange", NULL, format, strange, count);
-	else
-		hw_notes_warn(notes, "tls-strange", NULL, format, strange, count);
 }
 
 struct hw_thread_state *hw_threads_check(const struct hw_memory *memory, struct hw_notes *notes)

@@ -102,7 +102,7 @@ static bool read_elf(struct hw_binary *binary, const char *shown, GError **error
 			    shown);
 		return false;
 	}
-	hw_build_id_find(binary->map, binary->size, true, &binary->build_id);
+	hw_identity_find(binary->map, binary->size, true, &binary->identity);
 	return true;
 }
 
@@ -144,7 +144,7 @@ void hw_binary_free(struct hw_binary *binary)
 
 bool hw_build_id_equal(const struct hw_build_id *a, const struct hw_build_id *b)
 {
-	return a->size == b->size && a->size <= HW_BUILD_ID_MAX &&
+	return a->size == b->size && a->is_text == b->is_text && a->size <= HW_BUILD_ID_MAX &&
 	       !memcmp(a->bytes, b->bytes, a->size);
 }
 
@@ -152,58 +152,82 @@ char *hw_build_id_hex(const struct hw_build_id *id)
 {
 	GString *hex = g_string_new(NULL);
 
-	for (uint32_t i = 0; i < id->size && i < HW_BUILD_ID_MAX; i++)
-		g_string_append_printf(hex, "%02x", id->bytes[i]);
+	for (uint32_t i = 0; i < id->size && i < HW_BUILD_ID_MAX; i++) {
+		if (id->is_text)
+			g_string_append_c(hex,
+					  g_ascii_isgraph(id->bytes[i]) ? (char)id->bytes[i] : '?');
+		else
+			g_string_append_printf(hex, "%02x", id->bytes[i]);
+	}
 	if (!hex->len)
 		g_string_append(hex, "none");
 	return g_string_free(hex, FALSE);
 }
 
-bool hw_build_id_in_notes(const uint8_t *bytes, uint64_t size, uint64_t p_align,
-			  struct hw_build_id *ret)
+bool hw_identity_common(const struct hw_identity *a, const struct hw_identity *b,
+			const struct hw_build_id **a_ret, const struct hw_build_id **b_ret)
+{
+	bool is_gnu = a->gnu.size && b->gnu.size;
+
+	if (!is_gnu && !(a->go.size && b->go.size))
+		return false;
+	*a_ret = is_gnu ? &a->gnu : &a->go;
+	*b_ret = is_gnu ? &b->gnu : &b->go;
+	return true;
+}
+
+static void take(const struct hw_elf_note *note, bool is_text, struct hw_build_id *ret)
+{
+	if (ret->size || note->desc_size == 0 || note->desc_size > HW_BUILD_ID_MAX)
+		return;
+	ret->size = (uint32_t)note->desc_size;
+	ret->is_text = is_text;
+	memcpy(ret->bytes, note->desc, note->desc_size);
+}
+
+#define NT_GO_BUILD_ID 4 /* cmd/internal/buildid: elfGoBuildIDTag */
+
+void hw_identity_in_notes(const uint8_t *bytes, uint64_t size, uint64_t p_align,
+			  struct hw_identity *ret)
 {
 	struct hw_elf_note note;
 	uint64_t offset = 0;
 
 	while (hw_elf_note(bytes, size, p_align == 8 ? 8 : 4, &offset, &note) == HW_ELF_NOTE) {
-		if (!hw_elf_note_is(&note, "GNU", NT_GNU_BUILD_ID) || note.desc_size == 0 ||
-		    note.desc_size > HW_BUILD_ID_MAX)
-			continue;
-		ret->size = (uint32_t)note.desc_size;
-		memcpy(ret->bytes, note.desc, note.desc_size);
-		return true;
+		if (hw_elf_note_is(&note, "GNU", NT_GNU_BUILD_ID))
+			take(&note, false, &ret->gnu);
+		else if (hw_elf_note_is(&note, "Go", NT_GO_BUILD_ID))
+			take(&note, true, &ret->go);
 	}
-	return false;
 }
 
 /* By section headers: what `objcopy --only-keep-debug` leaves of program headers
- * need not point at the notes. */
-static void find_in_sections(const struct hw_elf *elf, struct hw_build_id *ret)
+ * need not point at the notes, and Go's linker leaves GNU's note out of them. */
+static void find_in_sections(const struct hw_elf *elf, struct hw_identity *ret)
 {
 	Elf64_Shdr section;
 
 	if (elf->header.e_shentsize != sizeof(section))
 		return;
-	for (uint32_t i = 0; i < elf->header.e_shnum; i++) {
+	for (uint32_t i = 0; i < elf->header.e_shnum && !ret->gnu.size; i++) {
 		if (!hw_elf_copy(elf->image, elf->size, elf->header.e_shoff + i * sizeof(section),
 				 &section, sizeof(section)))
 			return;
-		if (section.sh_type == SHT_NOTE && section.sh_offset < elf->size &&
-		    hw_build_id_in_notes(elf->image + section.sh_offset,
-					 MIN(section.sh_size, elf->size - section.sh_offset),
-					 section.sh_addralign, ret))
-			return;
+		if (section.sh_type == SHT_NOTE && section.sh_offset < elf->size)
+			hw_identity_in_notes(elf->image + section.sh_offset,
+					     MIN(section.sh_size, elf->size - section.sh_offset),
+					     section.sh_addralign, ret);
 	}
 }
 
-void hw_build_id_find(const uint8_t *image, uint64_t size, bool is_file, struct hw_build_id *ret)
+void hw_identity_find(const uint8_t *image, uint64_t size, bool is_file, struct hw_identity *ret)
 {
 	struct hw_elf elf;
 	Elf64_Phdr phdr;
 	uint64_t base = 0; /* p_vaddr of the image's first byte. */
 	bool has_base = is_file;
 
-	*ret = (struct hw_build_id){0};
+	*ret = (struct hw_identity){0};
 	if (!hw_elf_init(&elf, image, size))
 		return;
 	for (uint32_t i = 0; !has_base && hw_elf_phdr(&elf, i, &phdr); i++) {
@@ -215,10 +239,9 @@ void hw_build_id_find(const uint8_t *image, uint64_t size, bool is_file, struct 
 	for (uint32_t i = 0; has_base && hw_elf_phdr(&elf, i, &phdr); i++) {
 		uint64_t at = is_file ? phdr.p_offset : phdr.p_vaddr - base;
 
-		if (phdr.p_type == PT_NOTE && at < size &&
-		    hw_build_id_in_notes(image + at, MIN(phdr.p_filesz, size - at), phdr.p_align,
-					 ret))
-			return;
+		if (phdr.p_type == PT_NOTE && at < size)
+			hw_identity_in_notes(image + at, MIN(phdr.p_filesz, size - at),
+					     phdr.p_align, ret);
 	}
 	if (is_file)
 		find_in_sections(&elf, ret);

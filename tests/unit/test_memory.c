@@ -263,7 +263,7 @@ START_TEST(text_from_the_binary)
 	ck_assert_str_eq(object->path, "/lib/m.so");
 	ck_assert_str_eq(object->name, "m.so");
 	ck_assert(object->is_exe);
-	ck_assert_uint_eq(object->build_id.size, 20);
+	ck_assert_uint_eq(object->identity.gnu.size, 20);
 	ck_assert_ptr_nonnull(object->binary);
 	ck_assert_uint_eq(at(&space, LIB + PAGE)->source, HW_SOURCE_BINARY);
 	ck_assert_uint_eq(at(&space, LIB)->source, HW_SOURCE_CORE);

@@ -282,7 +282,7 @@ START_TEST(debug_file_by_build_id)
 	if (!has_objcopy())
 		return;
 	binary = hw_binary_open("/", path, NULL);
-	hex = hw_build_id_hex(&binary->build_id);
+	hex = hw_build_id_hex(&binary->identity.gnu);
 	hw_binary_free(binary);
 	ck_assert(run("mkdir -p '%s/.build-id/%.2s'", dir, hex));
 	ck_assert(run("objcopy --only-keep-debug '%s' '%s/.build-id/%.2s/%s.debug'", path, dir, hex,

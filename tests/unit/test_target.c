@@ -648,9 +648,41 @@ START_TEST(sysroot_is_never_left)
 
 		binary = hw_binary_open(root, paths[i], &error);
 		ck_assert_msg(binary != NULL, "%s: %s", paths[i], error ? error->message : "");
-		ck_assert_uint_gt(binary->build_id.size, 0);
+		ck_assert_uint_gt(binary->identity.gnu.size, 0);
 		hw_binary_free(binary);
 	}
+}
+END_TEST
+
+/* Go's linker writes a note of its own, and lists GNU's in no program header. */
+START_TEST(go_build_ids)
+{
+	static const uint8_t written[] = {
+	    4, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0, 'G', 'o', 0,   0,   'a', '/', 'b',  '\n', 'c', 0,
+	    0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0,   0,   'G', 'N', 'U', 0,   0xab, 0xcd, 0,   0};
+	struct hw_identity go = {0};
+	struct hw_identity both = {0};
+	const struct hw_build_id *a, *b;
+	g_autofree char *shown = NULL;
+
+	hw_identity_in_notes(written, 24, 4, &go);
+	hw_identity_in_notes(written, sizeof(written), 4, &both);
+	ck_assert_uint_eq(go.go.size, 5);
+	ck_assert_uint_eq(go.gnu.size, 0);
+	ck_assert_uint_eq(both.gnu.size, 2);
+	shown = hw_build_id_hex(&go.go);
+	ck_assert_str_eq(shown, "a/b?c");
+	ck_assert(hw_identity_common(&go, &both, &a, &b));
+	ck_assert(a == &go.go && b == &both.go && hw_build_id_equal(a, b));
+	ck_assert(!hw_build_id_equal(&both.go, &both.gnu));
+	both.go.bytes[0]++;
+	ck_assert(hw_identity_common(&go, &both, &a, &b));
+	ck_assert(!hw_build_id_equal(a, b));
+	go.gnu = both.gnu;
+	ck_assert(hw_identity_common(&go, &both, &a, &b));
+	ck_assert(a == &go.gnu && b == &both.gnu);
+	both.go.size = go.gnu.size = 0;
+	ck_assert(!hw_identity_common(&go, &both, &a, &b));
 }
 END_TEST
 
@@ -661,6 +693,7 @@ START_TEST(build_ids)
 	struct hw_build_id none = {0};
 	g_autofree char *hex = hw_build_id_hex(&a);
 	g_autofree char *empty = hw_build_id_hex(&none);
+	struct hw_identity both;
 	uint8_t junk[256];
 
 	ck_assert(hw_build_id_equal(&a, &b));
@@ -669,17 +702,17 @@ START_TEST(build_ids)
 	ck_assert_str_eq(hex, "ab01");
 	ck_assert_str_eq(empty, "none");
 	memset(junk, 0xff, sizeof(junk));
-	hw_build_id_find(junk, sizeof(junk), true, &b);
-	ck_assert_uint_eq(b.size, 0);
+	hw_identity_find(junk, sizeof(junk), true, &both);
+	ck_assert_uint_eq(both.gnu.size + both.go.size, 0);
 	memcpy(junk,
 	       "\x7f"
 	       "ELF\2\1\1",
 	       7);
 	junk[18] = EM_X86_64;
 	junk[19] = 0;
-	hw_build_id_find(junk, sizeof(junk), true, &b);
-	hw_build_id_find(junk, sizeof(junk), false, &b);
-	ck_assert_uint_eq(b.size, 0);
+	hw_identity_find(junk, sizeof(junk), true, &both);
+	hw_identity_find(junk, sizeof(junk), false, &both);
+	ck_assert_uint_eq(both.gnu.size + both.go.size, 0);
 }
 END_TEST
 
@@ -715,6 +748,7 @@ int main(void)
 	tcase_add_test(tests, file_cut_while_mapped);
 	tcase_add_test(tests, sysroot_is_never_left);
 	tcase_add_test(tests, build_ids);
+	tcase_add_test(tests, go_build_ids);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
