@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Allocations of jemalloc's own: it takes the stacks of thread caches and the tables of the
+ * profiler from its own heap (is_internal in arena_malloc's callers). Those that a structure
+ * leads to are told apart from the program's. */
+#include "jemalloc.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool add_internal(struct jemalloc *je, struct copy *copy, hw_addr addr, const char *what)
+{
+	struct extent *e = object_at(je, copy, addr);
+
+	if (!e)
+		return true;
+	if (!GROW(je, copy->internals, copy->internal_room, copy->internal_count))
+		return false;
+	copy->internals[copy->internal_count++] =
+	    (struct internal){addr, what, (uint32_t)(e - copy->extents)};
+	return true;
+}
+
+/* The start of the allocation that holds addr; 0: none. */
+static hw_addr object_start(const struct copy *copy, hw_addr addr)
+{
+	const struct extent *e = extent_find(copy, addr);
+
+	if (e && e->kind == KIND_LARGE)
+		return e->addr + e->offset;
+	if (e && e->kind == KIND_SLAB)
+		return addr - (addr - e->addr) % index2size(e->szind);
+	return 0;
+}
+
+/* 5.3.0: tcache_slow_t.dyn_alloc. Before: the array that avail of every bin points into; the
+ * first bin's ends there at the latest. 5.3.1 takes it from the base allocator. */
+static bool tcache_internals(struct jemalloc *je, struct copy *copy, const struct tcache *t)
+{
+	const struct version_layout *v = copy->version;
+	uint64_t avail;
+
+	if (v->tcache_kind == TCACHE_STACK)
+		return add_internal(je, copy, t->dyn, "tcache stack");
+	if (!read_word(je, t->addr + v->tcache_small + 16, &avail) || avail < 8)
+		return true;
+	return add_internal(je, copy, object_start(copy, avail - 8), "tcache stack") &&
+	       add_internal(je, copy, t->addr, "tcache_t");
+}
+
+static int compare_internals(const void *a, const void *b)
+{
+	const struct internal *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* By address, once each, and never what a thread cache holds. */
+static void settle(struct copy *copy)
+{
+	uint64_t kept = 0, c = 0;
+
+	if (!copy->internal_count)
+		return;
+	qsort(copy->internals, copy->internal_count, sizeof(*copy->internals), compare_internals);
+	for (uint64_t i = 0; i < copy->internal_count; i++) {
+		hw_addr addr = copy->internals[i].addr;
+
+		while (c < copy->cached_count && copy->cached[c].addr < addr)
+			c++;
+		if ((kept && copy->internals[kept - 1].addr == addr) ||
+		    (c < copy->cached_count && copy->cached[c].addr == addr))
+			continue;
+		copy->internals[kept++] = copy->internals[i];
+		copy->extents[copy->internals[i].extent].internals++;
+	}
+	copy->internal_count = kept;
+}
+
+bool find_internals(struct jemalloc *je, struct copy *copy)
+{
+	for (uint64_t i = 0; copy->version && i < copy->tcache_count; i++)
+		if (!tcache_internals(je, copy, &copy->tcaches[i]))
+			return false;
+	settle(copy);
+	return true;
+}
