@@ -36,6 +36,14 @@ static bool read_arena(struct ptmalloc *pt, const struct libc *libc, struct aren
 	if (libc->state->system_mem > BINS_TO_ATTACHED)
 		read_word(host, bins + BINS_TO_ATTACHED, &a->attached);
 	a->is_locked = mutex != 0;
+	a->top_is_unread = !(a->top & (ALIGNMENT - 1)) && !read_word(host, a->top + 8, &size) &&
+			   is_mapped(host, a->top, a->top + MINSIZE);
+	if (a->top_is_unread) {
+		host->warn(host->self, "memory-missing", true,
+			   "the top chunk at 0x%llx of arena 0x%llx is not in the target",
+			   (unsigned long long)a->top, (unsigned long long)a->addr);
+		return true;
+	}
 	if (!read_word(host, a->top + 8, &size) || chunk_size(size) % ALIGNMENT ||
 	    (a->top & (ALIGNMENT - 1)) || !is_mapped(host, a->top, a->top + chunk_size(size))) {
 		/* An arena that never allocated has top = its own bin 1. */
@@ -191,7 +199,7 @@ static bool read_heaps(struct ptmalloc *pt, struct libc *libc, uint32_t index)
 	const struct hw_host *host = pt->host;
 	struct arena *a = &libc->arenas[index];
 	hw_addr first = a->addr & ~(libc->heap_max - 1);
-	hw_addr heap = a->top_size ? a->top & ~(libc->heap_max - 1) : first;
+	hw_addr heap = a->top_size || a->top_is_unread ? a->top & ~(libc->heap_max - 1) : first;
 	uint64_t total = 0, limit = libc->region_count + (UINT64_C(1) << 21);
 	bool first_seen = false;
 
@@ -273,11 +281,39 @@ static hw_addr main_start(struct ptmalloc *pt, struct libc *libc)
 		   : 0;
 }
 
+/* A main heap whose top was not dumped. Where it began and how long it is stand in mp_ and in
+ * the arena; what can be read of it is read. */
+static bool read_cut_main(struct ptmalloc *pt, struct libc *libc)
+{
+	const struct hw_host *host = pt->host;
+	struct arena *a = &libc->arenas[0];
+	hw_addr base = libc->par.addr ? libc->par.sbrk_base : 0;
+	hw_addr start = (base + ALIGNMENT - 1) & ~(hw_addr)(ALIGNMENT - 1);
+	hw_addr end = base + a->system_mem;
+	uint64_t word;
+
+	libc->is_exact = false;
+	if (!base || a->flags & NONCONTIGUOUS || a->top <= start || a->top >= end ||
+	    !is_mapped(host, base, end) || !read_word(host, start + 8, &word) ||
+	    !size_is_sane(word, start, a->top) || touches_heaps(libc, base, end))
+		return true;
+	a->is_closed = true;
+	return add_region(pt, libc,
+			  (struct region){.start = start,
+					  .end = end,
+					  .mapped_start = start,
+					  .mapped_end = end,
+					  .is_main = true,
+					  .is_sound = true});
+}
+
 static bool read_main(struct ptmalloc *pt, struct libc *libc)
 {
 	struct arena *a = &libc->arenas[0];
 	hw_addr end = a->top + a->top_size, start, chain_end = 0;
 
+	if (a->top_is_unread)
+		return read_cut_main(pt, libc);
 	if (!a->top_size) {
 		a->is_closed = a->system_mem == 0;
 		if (!a->is_closed)

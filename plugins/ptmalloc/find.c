@@ -10,6 +10,7 @@
 #include "ptmalloc.h"
 
 #define HEADS_ENOUGH 100     /* Good heads of 127 that make a damaged row believable. */
+#define HEADS_SURE   40      /* That many of them must be seen, whatever was not dumped. */
 #define RING_MAX     1000000 /* Arenas; each needs 64 MiB of address space. */
 
 static bool head_is_good(const struct hw_host *host, hw_addr at)
@@ -24,13 +25,38 @@ static bool head_is_good(const struct hw_host *host, hw_addr at)
 	       read_word(host, bk + 16, &forth) && forth == at - 16;
 }
 
+/* Could the word at addr be `want`? It is, or the target did not keep what is mapped there. */
+static bool may_be(const struct hw_host *host, hw_addr addr, uint64_t want)
+{
+	uint64_t word;
+
+	return read_word(host, addr, &word) ? word == want : is_mapped(host, addr, addr + 8);
+}
+
+/* A head whose chunks were not dumped: nothing speaks against it. */
+static bool head_may_be_good(const struct hw_host *host, hw_addr at)
+{
+	uint64_t fd, bk;
+
+	return read_word(host, at, &fd) && read_word(host, at + 8, &bk) &&
+	       !((fd | bk) & (ALIGNMENT - 1)) && fd != at - 16 && bk != at - 16 &&
+	       may_be(host, fd + 24, at - 16) && may_be(host, bk + 16, at - 16);
+}
+
+/* Good heads; when at least HEADS_SURE are, those too whose chunks were not dumped. */
 static uint32_t good_heads(const struct hw_host *host, hw_addr bins)
 {
-	uint32_t good = 0;
+	uint32_t good = 0, open = 0;
 
-	for (uint32_t i = 0; i < BIN_HEADS; i++)
-		good += head_is_good(host, bins + 16 * (hw_addr)i);
-	return good;
+	for (uint32_t i = 0; i < BIN_HEADS; i++) {
+		hw_addr at = bins + 16 * (hw_addr)i;
+
+		if (head_is_good(host, at))
+			good++;
+		else
+			open += head_may_be_good(host, at);
+	}
+	return good >= HEADS_SURE ? good + open : good;
 }
 
 /* Is a an arena in a heap of its own: does the heap_info before it point at it? */

@@ -58,6 +58,7 @@ struct arena {
 	uint32_t flags;
 	uint32_t heaps; /* heap_infos, 0 for the main arena. */
 	bool is_locked;
+	bool top_is_unread;  /* top is mapped, and was not dumped; top_size is 0. */
 	bool is_closed;      /* Its regions account for system_mem. */
 	uint64_t bin_chunks; /* What its bin lists hold; valid once added up. */
 	uint64_t bin_bytes;
@@ -120,6 +121,7 @@ struct libc {
 	uint64_t mmapped_count, mmapped_room;
 	struct tcache *tcaches;
 	uint64_t tcache_count, tcache_room;
+	uint64_t tcache_lists_cut; /* Those that lead to memory that was not dumped. */
 };
 
 struct ptmalloc {

@@ -65,17 +65,29 @@ static bool entry_fits(const struct ptmalloc *pt, const struct libc *libc, hw_ad
 	return chunk_size(size) >= low && chunk_size(size) <= high && !(size & IS_MMAPPED);
 }
 
-/* How well the content reads as a tcache: -1 not at all, else its non-empty bins. */
+/* Is entry inside the heap, where the target holds nothing? */
+static bool entry_is_unread(const struct ptmalloc *pt, const struct libc *libc, hw_addr entry)
+{
+	uint64_t size;
+
+	return !(entry & (ALIGNMENT - 1)) && region_find(libc, entry - CHUNK_HDR) &&
+	       !read_word(pt->host, entry - 8, &size) && is_mapped(pt->host, entry - 8, entry);
+}
+
+/* How well the content reads as a tcache: -1 not at all, else its non-empty bins, without
+ * those whose chunks were not dumped. */
 static int content_score(const struct ptmalloc *pt, const struct libc *libc, enum tcache_kind kind,
 			 const struct content *c)
 {
 	int filled = 0, off = 0;
 
 	for (uint32_t i = 0; i < tcache_layouts[kind].bins; i++) {
-		if (c->entry[i] && !entry_fits(pt, libc, c->entry[i], i))
+		bool fits = c->entry[i] && entry_fits(pt, libc, c->entry[i], i);
+
+		if (c->entry[i] && !fits && !entry_is_unread(pt, libc, c->entry[i]))
 			return -1;
 		off += (c->entry[i] != 0) != (c->count[i] != 0);
-		filled += c->entry[i] != 0;
+		filled += fits;
 	}
 	return off > 1 ? -1 : filled; /* One bin may be caught in the middle. */
 }
@@ -298,6 +310,11 @@ static bool mark_bin(struct ptmalloc *pt, struct libc *libc, struct tcache *t, u
 	uint64_t met = 0, word = 0;
 
 	for (; entry; met++) {
+		if (entry_is_unread(pt, libc, entry)) {
+			libc->is_exact = false;
+			libc->tcache_lists_cut++;
+			return true;
+		}
 		if (!entry_fits(pt, libc, entry, bin)) {
 			host->damage(host->self, t->addr,
 				     "tcache bin %" PRIu32 " leads to 0x%" PRIx64
@@ -433,7 +450,13 @@ bool find_tcaches(struct ptmalloc *pt, struct libc *libc)
 	if (!ok)
 		return false;
 	vote_tcaches(pt, libc);
-	if (!mark_all(pt, libc, 0))
+	if (!mark_all(pt, libc, 0) || (missing && !find_orphans(pt, libc)))
 		return false;
-	return missing == 0 || find_orphans(pt, libc);
+	if (libc->tcache_lists_cut)
+		host->warn(host->self, "memory-missing", true,
+			   "%" PRIu64
+			   " lists of thread caches lead to heap that is not in the target: "
+			   "cached chunks behind count as live",
+			   libc->tcache_lists_cut);
+	return true;
 }

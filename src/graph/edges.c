@@ -15,7 +15,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "graph/table_private.h"
-#include <inttypes.h>
+#include "graph/unread.h"
 #include <pthread.h>
 #include <string.h>
 #ifdef __x86_64__
@@ -50,9 +50,7 @@ struct scan {
 	struct result *parked[PARKED];
 	bool failed; /* No memory, or stopped. */
 	uint64_t bytes_done;
-	/* Missing bytes; under lock. */
-	uint64_t unread_blocks, unread_bytes;
-	hw_addr unread_start, unread_end;
+	uint64_t unread_blocks, unread_bytes; /* Missing; under lock. */
 };
 
 typedef uint32_t (*filter_fn)(uint64_t *out, uint32_t n, const uint8_t *bytes, uint32_t count,
@@ -83,7 +81,6 @@ struct worker {
 	uint32_t last_source; /* To drop immediate repeats. */
 	uint32_t last_target;
 	uint64_t unread_blocks, unread_bytes;
-	hw_addr unread_start, unread_end;
 };
 
 static bool has_failed(const struct scan *scan)
@@ -242,6 +239,9 @@ static inline bool scan_bytes(struct worker *w, uint32_t source, const uint8_t *
 			if (!resolve(w))
 				return false;
 		}
+		/* One block may be most of the heap. */
+		if (count && hw_stop_requested())
+			return fail(w->scan);
 	}
 	end_segment(w, source);
 	return w->segments < GROUP || resolve(w);
@@ -253,10 +253,6 @@ static void note_unread(struct worker *w, hw_addr start, hw_addr end, bool *is_n
 		w->unread_blocks++;
 	*is_noted = true;
 	w->unread_bytes += end - start;
-	if (w->unread_start == w->unread_end || start < w->unread_start) {
-		w->unread_start = start;
-		w->unread_end = end;
-	}
 }
 
 /* Behind a gap at addr: the first whole word that the target may hold, or end. */
@@ -440,18 +436,15 @@ static bool scan_stretch(struct worker *w)
 	if (!park(w) && (!wait_turn(w) || !append_results(w->scan, w->result)))
 		return false;
 	if (w->index == 0)
-		hw_progress("following references",
-			    __atomic_load_n(&w->scan->bytes_done, __ATOMIC_RELAXED), t->bytes);
+		hw_progress_bytes("following references",
+				  __atomic_load_n(&w->scan->bytes_done, __ATOMIC_RELAXED),
+				  t->bytes);
 	return !hw_stop_requested() || fail(w->scan);
 }
 
 static void add_unread(struct scan *scan, const struct worker *w)
 {
 	pthread_mutex_lock(&scan->lock);
-	if (w->unread_blocks && (!scan->unread_blocks || w->unread_start < scan->unread_start)) {
-		scan->unread_start = w->unread_start;
-		scan->unread_end = w->unread_end;
-	}
 	scan->unread_blocks += w->unread_blocks;
 	scan->unread_bytes += w->unread_bytes;
 	pthread_mutex_unlock(&scan->lock);
@@ -470,7 +463,6 @@ static void run_worker(void *arg, uint32_t index)
 	w->view_start = w->view_end = 0;
 	w->last_source = HW_NO_BLOCK;
 	w->unread_blocks = w->unread_bytes = 0;
-	w->unread_start = w->unread_end = 0;
 	if (!w->result)
 		fail(scan);
 	while (w->result) {
@@ -502,17 +494,6 @@ static bool add_roots(struct hw_csr *csr, const struct hw_roots *roots, uint32_t
 		}
 	}
 	return hw_csr_set_begin(csr, csr->rows, csr->edges);
-}
-
-static void note_missing(const struct scan *scan, struct hw_notes *notes)
-{
-	if (scan->unread_blocks)
-		hw_notes_missing(
-		    notes, "blocks-unread", NULL,
-		    "%" PRIu64 " live blocks were not read in full, %" PRIu64
-		    " bytes are not in the target: references from them are not known; "
-		    "the first at 0x%" PRIx64 " to 0x%" PRIx64,
-		    scan->unread_blocks, scan->unread_bytes, scan->unread_start, scan->unread_end);
 }
 
 static bool run_scan(struct scan *scan, const struct hw_roots *roots, uint32_t threads)
@@ -555,7 +536,8 @@ struct hw_csr *hw_edges_new(const struct hw_memory *memory, const struct hw_tabl
 		return NULL;
 	}
 	hw_progress_end();
-	note_missing(&scan, notes);
+	if (scan.unread_blocks)
+		hw_unread_note(memory, table, scan.unread_blocks, scan.unread_bytes, notes);
 	return scan.csr;
 }
 
