@@ -366,6 +366,59 @@ static bool run_threads(struct run *run, GError **error)
 	return true;
 }
 
+static bool prepare_goroutines(struct run *run G_GNUC_UNUSED, GError **error)
+{
+	uint32_t limit;
+
+	return hw_ask_limit(&limit, error);
+}
+
+static bool run_goroutines(struct run *run, GError **error)
+{
+	const struct hw_task_request request = {.creator = hw_given.creator,
+						.state = hw_given.state};
+	struct hw_tasks *tasks;
+	uint32_t limit;
+
+	if (!hw_ask_limit(&limit, error))
+		return false;
+	tasks = hw_tasks_query(run->session, &request, error);
+	if (!tasks)
+		return false;
+	hw_report_goroutines(&run->answer, run->session, tasks, limit, hw_given.all);
+	hw_tasks_free(tasks);
+	return true;
+}
+
+static bool read_id(const char *word, uint64_t *ret, GError **error)
+{
+	if (g_ascii_string_to_unsigned(word, 10, 0, G_MAXINT64, ret, NULL))
+		return true;
+	return usage(error, "%s: must be the number of a goroutine", word);
+}
+
+static bool prepare_goroutine(struct run *run, GError **error)
+{
+	uint64_t id;
+
+	return read_id(run->args[1], &id, error);
+}
+
+static bool run_goroutine(struct run *run, GError **error)
+{
+	struct hw_task *task;
+	uint64_t id;
+
+	if (!read_id(run->args[1], &id, error))
+		return false;
+	task = hw_task_query(run->session, id, error);
+	if (!task)
+		return false;
+	hw_report_goroutine(&run->answer, run->session, task, hw_given.strings);
+	hw_task_free(task);
+	return true;
+}
+
 /* Plugins. */
 
 static bool load_plugins(struct run *run, GError **error)
@@ -558,6 +611,24 @@ static const struct command commands[] = {
      .run = run_threads,
      .summary = "Threads by stack, and what they hold",
      .own = HW_OPTIONS_GRAPH},
+    {.name = "goroutines",
+     .args = "TARGET",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_goroutines,
+     .run = run_goroutines,
+     .summary = "Goroutines by state, stack and creator",
+     .more = "Stacks are shown as the runtime's traceback shows them; --all adds its inner\n"
+	     "calls. How long they wait is what the collector noted, so at least so long.",
+     .own = HW_OPTIONS_GOROUTINES},
+    {.name = "goroutine",
+     .args = "TARGET N",
+     .least = 2,
+     .most = 2,
+     .prepare = prepare_goroutine,
+     .run = run_goroutine,
+     .summary = "One goroutine in full",
+     .own = HW_OPTIONS_SHOW},
     {.name = "verify",
      .args = "TARGET",
      .least = 1,

@@ -185,6 +185,55 @@ struct hw_root {
 	const char *name;
 };
 
+/* A task of a runtime with a scheduler of its own (a goroutine); during goroutines(). */
+enum {
+	HW_GOROUTINE_SYSTEM = 1, /* The runtime's own: it does not count it either. */
+	HW_GOROUTINE_CUT = 2,    /* pcs ends before its first function. */
+	HW_GOROUTINE_LOCKED = 4, /* Bound to one thread. */
+};
+
+struct hw_label {
+	const char *key;
+	const char *value;
+};
+
+struct hw_goroutine {
+	uint32_t struct_size;
+	uint32_t flags; /* HW_GOROUTINE_ bits. */
+	uint64_t id;
+	hw_addr addr;       /* Of the runtime's struct. */
+	const char *state;  /* As the runtime's own traceback has it: "chan receive". */
+	const char *status; /* The scheduler's word: "waiting", "runnable", … */
+	int64_t wait_ns;    /* It has waited at least so long; -1: not known. */
+	uint64_t parent;    /* Id of the one that created it; 0: not known. */
+	hw_addr created_pc; /* The statement that created it, for frames(); 0: not known. */
+	hw_addr start_pc;   /* Its first function. */
+	hw_addr stack_start;
+	hw_addr stack_end;
+	int32_t tid; /* The thread that runs it or is in its system call; 0: none. */
+	uint32_t pc_count;
+	const hw_addr *pcs; /* For frames(), innermost first. Borrowed for the call. */
+	uint32_t label_count;
+	uint32_t reserved;
+	const struct hw_label *labels; /* The program's own; valid UTF-8 is not promised. */
+};
+
+/* A call that a pc stands for: with inlining one pc is several. */
+enum {
+	HW_CALL_INLINED = 1,
+	HW_CALL_HIDDEN = 2, /* The runtime's own traceback leaves it out. */
+};
+
+struct hw_call {
+	uint32_t struct_size;
+	uint32_t flags; /* HW_CALL_ bits. */
+	hw_addr pc;
+	const char *function; /* Not NULL; borrowed for the call, like file. */
+	const char *file;     /* Or NULL. */
+	uint32_t line;        /* 0: not known. */
+	uint32_t reserved;
+};
+
 /* Output of reports: the same calls make text and JSON. Keys are JSON keys and
  * stay stable; titles and labels are for people. Strings are copied, escaped and
  * made valid UTF-8 by the host. */
@@ -349,6 +398,9 @@ struct hw_host {
 	void *(*resize)(void *self, void *ptr, uint64_t old_count, uint64_t count,
 			uint64_t item_size);
 	bool (*stopped)(void *self); /* The user wants out. */
+
+	/* One goroutine; during goroutines(). False: stop. */
+	bool (*goroutine)(void *self, const struct hw_goroutine *goroutine);
 };
 
 /* Where the bytes of a raw output go. */
@@ -394,6 +446,14 @@ struct hw_plugin {
 	const struct hw_report *reports;
 	uint32_t report_count;
 	uint32_t report_size; /* sizeof(struct hw_report); set by HW_PLUGIN_HEADER. */
+	/* Every goroutine, dead ones left out, to host->goroutine(). Optional (NULL), and
+	 * frames() with it. True also when told to stop. */
+	bool (*goroutines)(void *handle);
+	/* What the pcs of one stack stand for, innermost first, at least one call for each;
+	 * receiver is called with the first argument self. pcs of no function of this
+	 * plugin's give nothing. */
+	void (*frames)(void *handle, const hw_addr *pcs, uint32_t count,
+		       void (*receiver)(void *self, const struct hw_call *call), void *self);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

@@ -4,6 +4,7 @@
  * This file is the table of contents. layout.[ch] has every offset; find.c finds the images,
  * their versions and pclntab, moduledata.c what the linker says of them; read.c reads;
  * about.c tells. */
+#include "goroutines.h"
 #include "reports.h"
 
 static int probe(const struct hw_host *host)
@@ -73,4 +74,6 @@ const struct hw_plugin hw_plugin_go = {
     .close = close_plugin,
     .reports = reports,
     .report_count = sizeof(reports) / sizeof(*reports),
+    .goroutines = go_goroutines,
+    .frames = go_frames,
 };

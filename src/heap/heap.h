@@ -65,6 +65,14 @@ bool hw_heaps_blocks(struct hw_heaps *heaps, uint32_t index, hw_blocks_fn fn, vo
 /* Every check the plugin has; findings go to the notes. */
 bool hw_heaps_verify(struct hw_heaps *heaps, uint32_t index, GError **error);
 
+/* Called with each goroutine of each plugin that has any, and what is needed to ask that
+ * plugin for frames; false stops. */
+typedef bool (*hw_goroutine_fn)(void *arg, const struct hw_plugin *plugin, void *handle,
+				const struct hw_goroutine *goroutine);
+/* *known_ret: is there a plugin with goroutines that found its runtime? */
+bool hw_heaps_goroutines(struct hw_heaps *heaps, hw_goroutine_fn fn, void *arg, bool *known_ret,
+			 GError **error);
+
 /* Runs a report of a plugin into out. Error USAGE when there is no such report,
  * UNSUPPORTED when no heap of that plugin is in the target. */
 bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,

@@ -310,6 +310,29 @@ bool hw_heaps_verify(struct hw_heaps *heaps, uint32_t index, GError **error)
 	return true;
 }
 
+bool hw_heaps_goroutines(struct hw_heaps *heaps, hw_goroutine_fn fn, void *arg, bool *known_ret,
+			 GError **error)
+{
+	bool known = false;
+
+	for (guint i = 0; i < heaps->instances->len; i++) {
+		struct hw_instance *in = heaps->instances->pdata[i];
+		bool ok;
+
+		if (!in->handle || !in->plugin->goroutines)
+			continue;
+		known = true;
+		in->goroutine = fn;
+		in->goroutine_arg = arg;
+		ok = in->plugin->goroutines(in->handle);
+		in->goroutine = NULL;
+		if (!ok || hw_stop_requested())
+			return take_failure(in, "goroutines", error);
+	}
+	*known_ret = known;
+	return true;
+}
+
 /* The open plugin and its report. NULL with *error set as hw_heaps_report() says. */
 static const struct hw_report *find_report(struct hw_heaps *heaps, const char *plugin,
 					   const char *report, struct hw_instance **ret,

@@ -272,6 +272,18 @@ static bool stopped(void *self G_GNUC_UNUSED)
 	return hw_stop_requested();
 }
 
+static bool goroutine(void *self, const struct hw_goroutine *found)
+{
+	struct hw_instance *in = self;
+	struct hw_goroutine copy = {.wait_ns = -1};
+
+	if (!in->goroutine || hw_stop_requested())
+		return false;
+	memcpy(&copy, found, MIN(found->struct_size, sizeof(copy)));
+	copy.struct_size = sizeof(copy);
+	return in->goroutine(in->goroutine_arg, in->plugin, in->handle, &copy);
+}
+
 void hw_host_init(struct hw_instance *instance)
 {
 	instance->host = (struct hw_host){
@@ -300,5 +312,6 @@ void hw_host_init(struct hw_instance *instance)
 	    .fail = fail,
 	    .resize = resize,
 	    .stopped = stopped,
+	    .goroutine = goroutine,
 	};
 }

@@ -37,6 +37,8 @@ static const char *check(const struct hw_plugin *plugin)
 		return "it lacks probe, open, ledger, blocks or close";
 	if (plugin->report_count && !plugin->reports)
 		return "it counts reports it does not have";
+	if (plugin->goroutines && !plugin->frames)
+		return "it has goroutines but no frames";
 	if (plugin->report_size && plugin->report_size < offsetof(struct hw_report, formats))
 		return "its reports are too short";
 	return NULL;

@@ -14,7 +14,9 @@ struct hw_instance {
 	uint32_t ledger_of;  /* Heap whose ledger() runs, for arena(). */
 	hw_blocks_fn blocks; /* Receiver while blocks() runs. */
 	void *blocks_arg;
-	uint64_t blocks_bad; /* Blocks that broke the contract: a plugin's bug. */
+	uint64_t blocks_bad;       /* Blocks that broke the contract: a plugin's bug. */
+	hw_goroutine_fn goroutine; /* Receiver while goroutines() runs. */
+	void *goroutine_arg;
 	hw_addr blocks_next; /* Lowest address the next block may have. */
 };
 

@@ -132,6 +132,16 @@ static const GOptionEntry plugin_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry goroutines_entries[] = {
+    {"creator", 0, 0, G_OPTION_ARG_STRING, &hw_given.creator,
+     "Only those created by such a function", "PART"},
+    {"state", 0, 0, G_OPTION_ARG_STRING, &hw_given.state, "Only those that do this: 'chan receive'",
+     "STATE"},
+    {"all", 'a', 0, G_OPTION_ARG_NONE, &hw_given.all, "Also the runtime's inner calls", NULL},
+    LIMIT_ENTRY,
+    {NULL},
+};
+
 static void add_group(GOptionContext *context, const char *name, const char *title,
 		      const GOptionEntry *entries)
 {
@@ -160,6 +170,7 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	    {HW_OPTIONS_TOP, "top", top_entries},
 	    {HW_OPTIONS_PINS, "pins", pins_entries},
 	    {HW_OPTIONS_PLUGIN, "plugin", plugin_entries},
+	    {HW_OPTIONS_GOROUTINES, "goroutines", goroutines_entries},
 	};
 	GOptionContext *context = g_option_context_new(args);
 
@@ -192,6 +203,7 @@ void hw_options_clear(void)
 	g_free(hw_given.type);
 	g_free(hw_given.size);
 	g_free(hw_given.by);
+	g_free(hw_given.creator);
 	memset(&hw_given, 0, sizeof(hw_given));
 }
 

@@ -13,6 +13,7 @@ struct hw_given {
 	char *sysroot, *exe, **debug_dirs, *plugin_dir, *spool_dir;
 	char *state, *min, *format;
 	char *limit, *threads, *depth, *type, *size, *by;
+	char *creator;
 };
 
 extern struct hw_given hw_given; /* As the last hw_options_parse() read it. */
@@ -32,6 +33,7 @@ enum hw_option_set {
 	HW_OPTIONS_TOP,
 	HW_OPTIONS_PINS,
 	HW_OPTIONS_PLUGIN,
+	HW_OPTIONS_GOROUTINES,
 	HW_OPTIONS_ALL, /* Of every command: to find out which one is meant. */
 };
 

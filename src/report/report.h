@@ -5,6 +5,7 @@
 #define HW_REPORT_REPORT_H
 #include "query/blocks.h"
 #include "query/census.h"
+#include "query/goroutines.h"
 #include "query/leaks.h"
 #include "query/maps.h"
 #include "query/pins.h"
@@ -53,6 +54,13 @@ void hw_report_pins(struct hw_answer *answer, struct hw_session *session,
 		    const struct hw_pins *pins, uint32_t limit);
 void hw_report_threads(struct hw_answer *answer, struct hw_session *session,
 		       const struct hw_census *census, uint32_t limit);
+
+/* all: also the calls that the runtime's own traceback leaves out. */
+void hw_report_goroutines(struct hw_answer *answer, struct hw_session *session,
+			  const struct hw_tasks *tasks, uint32_t limit, bool all);
+/* strings: also the labels, which are the program's. */
+void hw_report_goroutine(struct hw_answer *answer, struct hw_session *session,
+			 const struct hw_task *task, bool strings);
 
 /* only: the name of one plugin whose reports are listed, or NULL for all plugins. */
 void hw_report_plugins(struct hw_answer *answer, const struct hw_plugins *plugins,

@@ -18,7 +18,7 @@ from golden import (ROOT, Cores, Skip, check, check_harmless, plain, run_tests, 
                     validator)
 
 COMMANDS = ["summary", "heaps", "maps", "blocks", "show", "roots", "tree", "why", "refs", "leaks",
-            "top", "pins", "threads", "verify", "plugin", "plugins"]
+            "top", "pins", "threads", "goroutines", "goroutine", "verify", "plugin", "plugins"]
 REPORTS = ["arenas", "bins", "tcache", "top", "mmapped", "trim"]
 
 
@@ -66,7 +66,7 @@ def test_usage_errors(hw, cores):
 
 
 def test_what_is_not_there_is_not_named(hw, cores):
-    for command in ("diff", "export", "report", "goroutines", "snapshot"):
+    for command in ("diff", "export", "report", "snapshot"):
         err = hw.fails(2, command, cores.sleep, "x")
         check("not built" not in err and "not yet" not in err, err)
         check(f"\n  {command} " not in hw.text("help"), f"help names {command}")

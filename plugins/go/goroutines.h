@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* goroutines.h -- the list of goroutines, and stacks in words. */
+#ifndef GO_GOROUTINES_H
+#define GO_GOROUTINES_H
+#include "unwind.h"
+
+/* One round over a runtime's goroutines. */
+struct go_census {
+	const struct go_runtime *rt;
+	struct go_sites *sites;
+	hw_addr *pcs; /* Of the goroutine at hand. */
+	uint64_t pc_count, pc_room;
+	uint64_t cut;    /* Stacks that ended early. */
+	const char *why; /* The last of them. */
+	int64_t now;     /* nanotime() was at least this; 0: nothing is known. */
+	bool no_memory;
+};
+
+/* runtime.allgs; its elements are *g. */
+bool go_allgs(const struct go_runtime *rt, struct go_slice *ret);
+
+/* For struct hw_plugin. */
+bool go_goroutines(void *handle);
+void go_frames(void *handle, const hw_addr *pcs, uint32_t count,
+	       void (*receiver)(void *self, const struct hw_call *call), void *self);
+#endif
