@@ -260,4 +260,6 @@ const struct hw_plugin hw_plugin_jemalloc = {
     .blocks = je_blocks,
     .verify = je_verify,
     .close = close_plugin,
+    .reports = je_reports,
+    .report_count = 5,
 };

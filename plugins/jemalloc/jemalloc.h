@@ -262,6 +262,5 @@ bool je_blocks(void *handle, uint32_t heap);
 /* verify.c */
 bool je_verify(void *handle, uint32_t heap);
 /* reports.c */
-extern const struct hw_report je_reports[];
-extern const uint32_t je_report_count;
+extern const struct hw_report je_reports[5];
 #endif
