@@ -276,7 +276,8 @@ bool choose_layout(struct jemalloc *je, struct copy *copy)
 		     i += step) {
 			struct extent e = copy->extents[i];
 
-			if (!field(e.bits, l->slab, 1) || field(e.bits, l->state, l->state_width))
+			if (!field(e.bits, l->slab, 1) || field(e.bits, l->state, l->state_width) ||
+			    field(e.bits, l->szind, 8) == SC_NSIZES)
 				continue;
 			if (copy->shape->leaf_stride == 16 && !l->leaf_has_state)
 				e.leaf =
@@ -317,7 +318,7 @@ static enum extent_kind sort_extent(const struct copy *copy, struct extent *e, c
 		*why = "its extent has no arena";
 	else if (l->leaf_has_state && leaf_state != state)
 		*why = "the rtree and the extent disagree on its state";
-	else if (state == EXTENT_ACTIVE && e->szind != (e->leaf & 0xff))
+	else if (state == EXTENT_ACTIVE && e->szind != SC_NSIZES && e->szind != (e->leaf & 0xff))
 		*why = "the rtree and the extent disagree on its size class";
 	else if (state == EXTENT_ACTIVE && e->szind != SC_NSIZES && slab != !!(e->leaf & LEAF_SLAB))
 		*why = "the rtree and the extent disagree on whether it is a slab";

@@ -76,12 +76,13 @@ static void claim_extents(struct jemalloc *je, const struct copy *copy)
 		for (next = i + 1; next < copy->extent_count; next++) {
 			const struct extent *n = &copy->extents[next];
 
-			if (n->addr != end || n->arena != e->arena)
+			if (n->addr != end || n->arena != e->arena || n->is_hpa != e->is_hpa)
 				break;
 			end += n->size;
 		}
 		snprintf(name, sizeof(name), "arena %u", e->arena);
-		host->claim(host->self, copy->heap, HW_CLAIM_HEAP, e->addr, end, name);
+		if (!e->is_hpa || !copy->pageslab_count) /* Page slabs are claimed whole. */
+			host->claim(host->self, copy->heap, HW_CLAIM_HEAP, e->addr, end, name);
 	}
 }
 
@@ -90,6 +91,12 @@ static void claim_copy(struct jemalloc *je, const struct copy *copy)
 	const struct hw_host *host = je->host;
 
 	claim_extents(je, copy);
+	for (uint64_t i = 0; i < copy->pageslab_count; i++)
+		host->claim(host->self, copy->heap, HW_CLAIM_HEAP, copy->pageslabs[i].addr,
+			    copy->pageslabs[i].addr + HUGEPAGE, "page slab");
+	if (copy->eden_size)
+		host->claim(host->self, copy->heap, HW_CLAIM_HEAP, copy->eden,
+			    copy->eden + copy->eden_size, "huge pages, unused");
 	for (uint64_t i = 0; i < je->block_count; i++) {
 		const struct base_block *b = &je->blocks[i];
 

@@ -124,7 +124,7 @@ struct arena_totals {
 	struct bin_totals bins[SC_NBINS];
 	struct large_totals large[SC_NSIZES]; /* By szind; below SC_NBINS: sampled. */
 	uint64_t base_size, base_used;
-	uint64_t pageslabs, ps_dirty, ps_clean; /* Count; bytes of inactive pages. */
+	uint64_t pageslabs, ps_dirty, ps_clean, ps_unknown; /* Count; bytes. */
 	uint64_t eden;
 };
 
@@ -160,6 +160,8 @@ struct copy {
 	uint64_t internal_count, internal_room;
 	struct pageslab *pageslabs;
 	uint64_t pageslab_count, pageslab_room;
+	hw_addr eden; /* Of the HPA: mapped, not cut into page slabs yet. */
+	uint64_t eden_size;
 	struct arena_totals *totals; /* By arena index, ascending. */
 	uint64_t total_count, total_room;
 };

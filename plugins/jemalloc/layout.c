@@ -95,6 +95,7 @@ const struct version_layout version_layouts[] = {
 	.tcache_bins = 41,
 	.slow_tcache = 232,
 	.slow_dyn = 224,
+	.counts_hpa_dirty = true,
     },
     {
 	.version = "5.2.1",

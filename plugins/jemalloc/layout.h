@@ -119,6 +119,7 @@ struct version_layout {
 	uint32_t tcache_small, tcache_large; /* Arrays in tcache_t. */
 	uint32_t tcache_bins;                /* Elements, both arrays. */
 	uint32_t slow_tcache, slow_dyn;      /* 5.3: in tcache_slow_t. */
+	bool counts_hpa_dirty; /* Its stats count page slabs as dirty, too: pa_extra.c */
 };
 extern const struct version_layout version_layouts[];
 extern const uint32_t version_layout_count;

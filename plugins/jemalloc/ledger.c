@@ -59,6 +59,8 @@ static bool make_totals(struct jemalloc *je, struct copy *copy)
 	for (uint64_t i = 0; i < copy->pageslab_count; i++)
 		if (!totals_of(je, copy, copy->pageslabs[i].arena))
 			return false;
+	if (copy->eden_size && !totals_of(je, copy, NONE))
+		return false;
 	if (copy->total_count)
 		qsort(copy->totals, copy->total_count, sizeof(*copy->totals), compare_totals);
 	return true;
@@ -139,9 +141,15 @@ static void add_blocks(struct jemalloc *je, struct copy *copy)
 		struct arena_totals *t = totals_of(je, copy, p->arena);
 
 		t->pageslabs++;
-		t->ps_dirty += (p->ntouched - p->nactive) * PAGE;
-		t->ps_clean += (HUGEPAGE_PAGES - p->ntouched) * PAGE;
+		if (p->used_pages == p->nactive) {
+			t->ps_dirty += (p->ntouched - p->nactive) * PAGE;
+			t->ps_clean += (HUGEPAGE_PAGES - p->ntouched) * PAGE;
+		} else if (p->used_pages <= HUGEPAGE_PAGES) {
+			t->ps_unknown += (HUGEPAGE_PAGES - p->used_pages) * PAGE;
+		}
 	}
+	if (copy->eden_size)
+		totals_of(je, copy, NONE)->eden = copy->eden_size;
 }
 
 /* What an arena counts itself must be what was found. */
@@ -253,7 +261,7 @@ static void ledger_arena(const struct copy *copy, const struct arena_totals *t, 
 	l->bytes[HW_ROW_RELEASED] += t->bytes[KIND_RETAINED] + t->ps_clean;
 	l->bytes[HW_ROW_METADATA] += t->base_used;
 	l->bytes[HW_ROW_UNTOUCHED] += t->base_size - t->base_used + t->eden;
-	l->bytes[HW_ROW_UNKNOWN] += t->bytes[KIND_UNKNOWN];
+	l->bytes[HW_ROW_UNKNOWN] += t->bytes[KIND_UNKNOWN] + t->ps_unknown;
 	l->blocks[HW_FREE] += t->extents[KIND_DIRTY] + t->extents[KIND_SEC];
 	l->releasable = t->bytes[KIND_DIRTY];
 	for (int i = 0; i < HW_ROWS; i++)
@@ -286,11 +294,13 @@ bool je_ledger(void *handle, uint32_t heap, struct hw_ledger *ret)
 		char name[32];
 
 		if (t->arena == NONE)
-			snprintf(name, sizeof(name), "no known arena");
+			snprintf(name, sizeof(name),
+				 copy->pageslab_count ? "no arena: huge pages" : "no known arena");
 		else
 			snprintf(name, sizeof(name), "arena %" PRIu32, t->arena);
 		ledger_arena(copy, t, &part);
-		je->host->arena(je->host->self, heap, t->arena, name, &part);
+		je->host->arena(je->host->self, heap,
+				t->arena == NONE ? MALLOCX_ARENA_LIMIT : t->arena, name, &part);
 		add_ledger(&total, &part);
 	}
 	total.confidence = copy->is_exact && !copy->is_newer ? HW_EXACT : HW_CONSERVATIVE;

@@ -49,7 +49,10 @@ static void arena_stats(const struct copy *copy, const struct arena_totals *t, u
 	      t->bytes[KIND_DIRTY] + t->bytes[KIND_MUZZY];
 	s[ALLOCATED] = sum.live + sum.cached + sum.internal + promoted;
 	s[ACTIVE] = t->bytes[KIND_SLAB] + t->bytes[KIND_LARGE];
-	s[DIRTY] = t->bytes[KIND_DIRTY];
+	/* 5.3.1 counts the dirty pages of page slabs, too; 5.3.0 only those of the other
+	 * extents. */
+	s[DIRTY] = t->bytes[KIND_DIRTY] +
+		   (copy->version && copy->version->counts_hpa_dirty ? t->ps_dirty : 0);
 	s[MUZZY] = t->bytes[KIND_MUZZY];
 	s[METADATA] = a ? a->base_allocated + a->internal : t->base_used + sum.internal;
 	s[RESIDENT] = (a ? a->base_resident : (t->base_used + PAGE - 1) & ~(PAGE - 1)) + s[ACTIVE] +
