@@ -11,6 +11,7 @@ own. --only: cases with one of the words in their name. Last line: `go: N passed
 """
 
 import argparse
+import collections
 import dataclasses
 import pathlib
 import shutil
@@ -20,7 +21,9 @@ import sys
 import tempfile
 
 import gobuild
+import gobusy
 import gocheck
+import goservice
 from dump import Failed, Process, Skip, allow_cores, gcore, need_gcore, need_kernel_cores
 from gotruth import Truth
 from heapwalk import Heapwalk
@@ -179,6 +182,29 @@ def run_cases(build, go, matrix, only, score, keep):
                 shutil.rmtree(work, ignore_errors=True)
 
 
+BUSY_DUMPS = 4
+BUSY_DUMPS_MATRIX = 3
+
+
+def in_directory(keep, function, *args):
+    work = pathlib.Path(tempfile.mkdtemp(prefix="go-", dir=keep))
+    try:
+        return function(work, *args)
+    finally:
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def run_busy(build, go, matrix, score, keep):
+    """At random instants, and once as a sweep begins."""
+    found = collections.Counter()
+    for n in range(BUSY_DUMPS_MATRIX if matrix else BUSY_DUMPS):
+        score.check(f"go {go.version} busy {n + 1}", in_directory, keep,
+                    lambda work, n=n: gobusy.dump_busy(build, go, work, n, found))
+    score.check(f"go {go.version} sweep", in_directory, keep,
+                lambda work: gobusy.dump_sweep(build, go, work, find_core, run_to_core))
+
+
 def not_there(reason):
     raise Skip(reason)
 
@@ -203,6 +229,10 @@ def main():
             score.check(f"go {version}", not_there, go)
         else:
             run_cases(build, go, args.matrix, args.only, score, keep)
+            if not args.only or "busy" in args.only:
+                run_busy(build, go, args.matrix, score, keep)
+    if not args.matrix and (not args.only or "etcd" in args.only):
+        score.check("etcd dump", in_directory, keep, lambda work: goservice.dump_service(build, score, work))
     print(score.summary("go"))
     return 1 if score.counts["failed"] else 0
 

@@ -174,6 +174,24 @@ def key_of(state, frames, creator):
     return (state, frames, creator)
 
 
+def group_key(group):
+    """A group of heapwalk's as key_of()."""
+    c = group["created_by"]
+    return key_of(group["state"], visible(frames_of(group["stack"])),
+                  Frame(c["function"], c["file"], c["line"]) if c else None)
+
+
+def check_crash(tool, core, before):
+    """A core by GOTRACEBACK=crash of a process that had these figures shortly before, the collector off."""
+    answer = tool.json("heaps", core)
+    need_complete(answer, "heaps")
+    check_sums(answer, "heaps")
+    live = go_heap(answer)["bytes"]["live"]
+    if not before["HeapAlloc"] <= live <= before["HeapAlloc"] + (8 << 20):
+        raise Failed(f"live is {live}, HeapAlloc was {before['HeapAlloc']}")
+    return f"live {live}"
+
+
 RUNNING = ("running", "syscall")  # What the main goroutine does at the dump.
 
 
