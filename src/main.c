@@ -43,6 +43,9 @@ struct command {
 	bool (*prepare)(struct run *run, GError **error); /* Checks words; or NULL. */
 	bool (*run)(struct run *run, GError **error);
 	enum hw_option_set own; /* Options of its own. */
+	enum hw_stop_mode mode; /* Of a process, without --mode. */
+	/* What it will look at, besides ledgers; for a process. */
+	bool (*touch)(struct hw_session *session, void *run, GError **error);
 };
 
 /* Commands. Each reads as its pipeline: query, report. */
@@ -458,7 +461,7 @@ static bool prepare_plugin(struct run *run, GError **error)
 		return false;
 	/* A target without a report asks what reports there are. */
 	if (!report || (!run->target && !hw_plugins_has_report(run->plugins, name, report) &&
-			g_file_test(report, G_FILE_TEST_EXISTS)))
+			(g_file_test(report, G_FILE_TEST_EXISTS) || hw_session_pid(report))))
 		return !hw_given.format || usage(error, "--format: of which report?");
 	if (!hw_plugins_check(run->plugins, name, report, &run->hint, error))
 		return false;
@@ -488,6 +491,56 @@ static bool run_plugin(struct run *run, GError **error)
 	hw_target_check(run->session->target, &run->session->notes);
 	hw_answer_completeness(&run->answer, &run->session->notes, false);
 	return true;
+}
+
+/* What these look at while a process stands still: themselves, without an answer. */
+
+static bool ignore_blocks(void *arg G_GNUC_UNUSED, const struct hw_blocks *batch G_GNUC_UNUSED)
+{
+	return true;
+}
+
+static bool touch_blocks(struct hw_session *session, void *run G_GNUC_UNUSED, GError **error)
+{
+	for (uint32_t i = 0; i < hw_heaps_count(session->heaps); i++)
+		if (!hw_heaps_blocks(session->heaps, i, ignore_blocks, NULL, error))
+			return false;
+	return true;
+}
+
+static bool touch_show(struct hw_session *session, void *run, GError **error)
+{
+	struct hw_show show;
+	hw_addr addr;
+
+	return hw_words_address(((struct run *)run)->args[1], &addr, error) &&
+	       hw_show_query(session, addr, &show, error);
+}
+
+static bool touch_verify(struct hw_session *session, void *run G_GNUC_UNUSED, GError **error)
+{
+	struct hw_notes_mark mark = hw_notes_mark(&session->notes);
+	struct hw_verify *verify = hw_verify_query(session, error);
+
+	hw_notes_rewind(&session->notes, &mark); /* They will come again. */
+	hw_verify_free(verify);
+	return verify != NULL;
+}
+
+static bool touch_plugin(struct hw_session *session, void *arg, GError **error)
+{
+	const struct run *run = arg;
+	struct hw_notes_mark mark = hw_notes_mark(&session->notes);
+	struct hw_answer answer;
+	bool ok;
+
+	if (run->arg_count < 3)
+		return true;
+	hw_answer_init(&answer, true, NULL);
+	ok = hw_heaps_report(session->heaps, run->args[0], run->args[1], &answer.emit, error);
+	hw_answer_clear(&answer);
+	hw_notes_rewind(&session->notes, &mark);
+	return ok;
 }
 
 static const struct command commands[] = {
@@ -522,6 +575,7 @@ static const struct command commands[] = {
      .most = 1,
      .prepare = prepare_blocks,
      .run = run_blocks,
+     .touch = touch_blocks,
      .summary = "Every block, as CSV or NDJSON",
      .more = "Columns: address, size, state, heap, arena, type. Sizes are usable bytes.\n"
 	     "SIZE may have a unit: 4k, 4KiB, 1MiB. --json is --format ndjson.",
@@ -532,11 +586,13 @@ static const struct command commands[] = {
      .most = 2,
      .prepare = prepare_show,
      .run = run_show,
+     .touch = touch_show,
      .summary = "What is at an address",
      .more = "The mapping, the symbol, the block, and which words near the address are\n"
 	     "addresses themselves. Contents stay private without --show-strings.",
      .own = HW_OPTIONS_SHOW},
     {.name = "roots",
+     .mode = HW_STOP_ALL,
      .args = "TARGET",
      .least = 1,
      .most = 1,
@@ -547,6 +603,7 @@ static const struct command commands[] = {
 	     "become unreachable without that one root.",
      .own = HW_OPTIONS_GRAPH},
     {.name = "tree",
+     .mode = HW_STOP_ALL,
      .args = "TARGET [ADDRESS]",
      .least = 1,
      .most = 2,
@@ -557,6 +614,7 @@ static const struct command commands[] = {
 	     "of a type. Each line goes when the one it is indented under goes.",
      .own = HW_OPTIONS_TREE},
     {.name = "why",
+     .mode = HW_STOP_ALL,
      .args = "TARGET [ADDRESS]",
      .least = 1,
      .most = 2,
@@ -568,6 +626,7 @@ static const struct command commands[] = {
 	     "CMP is >SIZE, >=SIZE, <SIZE, <=SIZE or =SIZE.",
      .own = HW_OPTIONS_WHY},
     {.name = "refs",
+     .mode = HW_STOP_ALL,
      .args = "TARGET ADDRESS",
      .least = 2,
      .most = 2,
@@ -576,6 +635,7 @@ static const struct command commands[] = {
      .summary = "What points at a block, and where it points",
      .own = HW_OPTIONS_GRAPH},
     {.name = "leaks",
+     .mode = HW_STOP_ALL,
      .args = "TARGET",
      .least = 1,
      .most = 1,
@@ -587,6 +647,7 @@ static const struct command commands[] = {
 	     "the head that keeps it (none: several do).",
      .own = HW_OPTIONS_LEAKS},
     {.name = "top",
+     .mode = HW_STOP_ALL,
      .args = "TARGET",
      .least = 1,
      .most = 1,
@@ -596,6 +657,7 @@ static const struct command commands[] = {
      .more = "A block's module is that of the nearest root that holds it.",
      .own = HW_OPTIONS_TOP},
     {.name = "pins",
+     .mode = HW_STOP_ALL,
      .args = "TARGET",
      .least = 1,
      .most = 1,
@@ -604,6 +666,7 @@ static const struct command commands[] = {
      .summary = "Blocks held only by pointers into them",
      .own = HW_OPTIONS_PINS},
     {.name = "threads",
+     .mode = HW_STOP_ALL,
      .args = "TARGET",
      .least = 1,
      .most = 1,
@@ -634,6 +697,7 @@ static const struct command commands[] = {
      .least = 1,
      .most = 1,
      .run = run_verify,
+     .touch = touch_verify,
      .summary = "Check the heaps' own structures",
      .more = "Lists every place that contradicts its format. With --strict the exit\n"
 	     "status tells."},
@@ -643,6 +707,7 @@ static const struct command commands[] = {
      .most = 3,
      .prepare = prepare_plugin,
      .run = run_plugin,
+     .touch = touch_plugin,
      .summary = "A plugin's report; no REPORT: list them",
      .own = HW_OPTIONS_PLUGIN},
     {.name = "plugins",
@@ -661,17 +726,28 @@ static const struct hw_notes *notes_of(const struct run *run)
 	return run->session ? &run->session->notes : &run->notes;
 }
 
+static void print_message(const char *kind, const char *message, const char *hint);
+
+static void tell(void *arg G_GNUC_UNUSED, const char *text)
+{
+	if (!hw_given.quiet)
+		print_message("", text, NULL);
+}
+
 static bool make_answer(struct run *run, const struct command *command, GError **error)
 {
-	const struct hw_options session_options = {
+	struct hw_options session_options = {
 	    .sysroot = hw_given.sysroot,
 	    .exe = hw_given.exe,
 	    .debug_dirs = (const char *const *)hw_given.debug_dirs,
 	    .plugin_dir = hw_given.plugin_dir,
 	    .spool_dir = hw_given.spool_dir,
+	    .live = {.touch = command->touch, .arg = run, .tell = tell},
 	};
 	bool is_stream = command->run == run_blocks || hw_given.format;
 
+	if (!hw_ask_process(command->mode, &session_options.live.process, error))
+		return false;
 	if (run->target) {
 		run->session = hw_session_open(run->target, &session_options, error);
 		if (!run->session)
@@ -842,7 +918,7 @@ static int print_help(const struct command *command)
 		return print_all(text->str);
 	}
 	g_string_append(text, "Usage: heapwalk [COMMAND] TARGET [ARG...] [OPTION...]\n\n"
-			      "Explains the heap in a core file.\n\nCommands:\n");
+			      "Explains the heap of a core file or a process.\n\nCommands:\n");
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
 		g_autofree char *line =
 		    g_strdup_printf("%s %s", commands[i].name, commands[i].args);
@@ -850,9 +926,9 @@ static int print_help(const struct command *command)
 		g_string_append_printf(text, "  %-30s %s\n", line, commands[i].summary);
 	}
 	g_string_append(
-	    text, "\nTARGET is an ELF core file, from the kernel or from gcore. Without\n"
-		  "COMMAND the answer is the summary. A file that is called like a command\n"
-		  "is given as ./NAME.\n\n"
+	    text, "\nTARGET is an ELF core file, from the kernel or from gcore, or a process by\n"
+		  "its number. Without COMMAND the answer is the summary. A file that is\n"
+		  "called like a command or a number is given as ./NAME.\n\n"
 		  "'heapwalk help COMMAND' lists a command's options, 'man heapwalk' has it\n"
 		  "all.\n\n"
 		  "Exit status: 0 answered, 2 usage, 3 target not readable, 4 permission,\n"
@@ -892,7 +968,8 @@ static const struct command *guess_command(char **words, struct run *run, GError
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
 		names[i] = commands[i].name;
 	nearest = strchr(words[0], '/') ? NULL : hw_words_nearest(words[0], names);
-	if (g_file_test(words[0], G_FILE_TEST_EXISTS) || (!words[1] && !nearest))
+	if (g_file_test(words[0], G_FILE_TEST_EXISTS) || hw_session_pid(words[0]) ||
+	    (!words[1] && !nearest))
 		return find_command("summary");
 	if (nearest)
 		run->hint = g_strdup_printf("did you mean '%s'?", nearest);

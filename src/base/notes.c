@@ -112,3 +112,27 @@ void hw_notes_damage(struct hw_notes *notes, uint64_t addr, const char *fmt, ...
 	va_end(args);
 	g_ptr_array_add(notes->damage, damage);
 }
+
+struct hw_notes_mark hw_notes_mark(const struct hw_notes *notes)
+{
+	return (struct hw_notes_mark){notes->warnings->len, notes->damage->len, notes->damage_count,
+				      notes->incomplete};
+}
+
+void hw_notes_rewind(struct hw_notes *notes, const struct hw_notes_mark *mark)
+{
+	g_ptr_array_set_size(notes->warnings, (gint)mark->warnings);
+	g_ptr_array_set_size(notes->damage, (gint)mark->damage);
+	notes->damage_count = mark->damage_count;
+	notes->incomplete = mark->incomplete;
+}
+
+bool hw_notes_has_suffix(const struct hw_notes *notes, const struct hw_notes_mark *mark,
+			 const char *suffix)
+{
+	for (guint i = mark->warnings; i < notes->warnings->len; i++)
+		if (g_str_has_suffix(((struct hw_warning *)notes->warnings->pdata[i])->code,
+				     suffix))
+			return true;
+	return false;
+}

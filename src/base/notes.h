@@ -40,4 +40,16 @@ void hw_notes_missing(struct hw_notes *notes, const char *code, const char *hint
 /* Counts damage at addr, keeps the text of the first ones, marks incomplete. */
 void hw_notes_damage(struct hw_notes *notes, uint64_t addr, const char *fmt, ...)
     G_GNUC_PRINTF(3, 4);
+/* Where the notes are now; rewind() forgets what came since: for work that is thrown away. */
+struct hw_notes_mark {
+	guint warnings;
+	guint damage;
+	uint64_t damage_count;
+	bool incomplete;
+};
+struct hw_notes_mark hw_notes_mark(const struct hw_notes *notes);
+void hw_notes_rewind(struct hw_notes *notes, const struct hw_notes_mark *mark);
+/* Is there a warning since mark whose code ends so? */
+bool hw_notes_has_suffix(const struct hw_notes *notes, const struct hw_notes_mark *mark,
+			 const char *suffix);
 #endif

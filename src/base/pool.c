@@ -39,6 +39,7 @@ void hw_pool_run(uint32_t threads, hw_pool_fn fn, void *arg)
 	sigemptyset(&interrupts);
 	sigaddset(&interrupts, SIGINT);
 	sigaddset(&interrupts, SIGTERM);
+	sigaddset(&interrupts, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &interrupts, &before);
 	threads = MIN(threads, HW_POOL_MAX);
 	for (uint32_t i = 1; i < threads; i++) {

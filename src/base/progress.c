@@ -18,6 +18,7 @@
 
 static struct {
 	bool is_on;
+	bool is_muted;
 	bool is_timed;
 	bool is_shown;
 	uint64_t next_ns; /* The line is not written before. */
@@ -158,7 +159,7 @@ void hw_progress_again(void)
 {
 	uint64_t now;
 
-	if (!state.is_on || !state.what)
+	if (!state.is_on || !state.what || state.is_muted)
 		return;
 	now = now_ns();
 	if (now < state.next_ns)
@@ -169,7 +170,7 @@ void hw_progress_again(void)
 
 static void progress(const char *what, uint64_t done, uint64_t total, bool is_bytes)
 {
-	if (!state.is_on && !state.is_timed)
+	if ((!state.is_on && !state.is_timed) || state.is_muted)
 		return;
 	if (what != state.what && (!state.what || strcmp(what, state.what) != 0))
 		begin_phase(what, done);
@@ -187,6 +188,12 @@ void hw_progress(const char *what, uint64_t done, uint64_t total)
 void hw_progress_bytes(const char *what, uint64_t done, uint64_t total)
 {
 	progress(what, done, total, true);
+}
+
+void hw_progress_mute(bool on)
+{
+	hw_progress_end();
+	state.is_muted = on;
 }
 
 void hw_progress_end(void)

@@ -12,6 +12,7 @@ void hw_progress_enable(bool on);
  * begins a new phase. Only the main thread calls these. */
 void hw_progress(const char *what, uint64_t done, uint64_t total);
 void hw_progress_bytes(const char *what, uint64_t done, uint64_t total); /* Of bytes. */
-void hw_progress_again(void); /* Still at it: the line of the last call is kept up to date. */
-void hw_progress_end(void);   /* Wipes the line; the phase is over. */
+void hw_progress_again(void);   /* Still at it: the line of the last call is kept up to date. */
+void hw_progress_mute(bool on); /* Nothing is shown: a process stands still. */
+void hw_progress_end(void);     /* Wipes the line; the phase is over. */
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 static atomic_bool is_stopped;
+static atomic_bool is_abandoned;
 
 static void on_signal(int signal)
 {
@@ -25,10 +26,16 @@ void hw_stop_install(void)
 
 bool hw_stop_requested(void)
 {
-	return atomic_load_explicit(&is_stopped, memory_order_relaxed);
+	return atomic_load_explicit(&is_stopped, memory_order_relaxed) ||
+	       atomic_load_explicit(&is_abandoned, memory_order_relaxed);
 }
 
 void hw_stop_request(bool on)
 {
 	atomic_store_explicit(&is_stopped, on, memory_order_relaxed);
+}
+
+void hw_stop_abandon(bool on)
+{
+	atomic_store_explicit(&is_abandoned, on, memory_order_relaxed);
 }

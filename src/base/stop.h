@@ -8,4 +8,7 @@
 void hw_stop_install(void);
 bool hw_stop_requested(void);
 void hw_stop_request(bool on); /* For tests. */
+/* Ends the work in progress early for a reason of our own (a deadline): loops see it as
+ * if stop had been requested. Async-signal-safe. */
+void hw_stop_abandon(bool on);
 #endif

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "memory/private.h"
+#include "target/process.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -113,6 +114,49 @@ static bool open_given(struct hw_build *build, uint32_t module, GError **error)
 	return judge(build, module, binary, true, error);
 }
 
+static bool is_match(const struct hw_object *object, const struct hw_binary *binary)
+{
+	const struct hw_build_id *wanted, *found;
+
+	return hw_identity_common(&object->identity, &binary->identity, &wanted, &found) &&
+	       hw_build_id_equal(wanted, found);
+}
+
+/* The binary that an earlier look at the process had found for it. */
+static bool take_earlier(struct hw_build *build, struct hw_object *object)
+{
+	struct hw_memory *earlier = build->options->earlier;
+
+	for (uint32_t i = 0; earlier && i < earlier->object_count; i++) {
+		struct hw_object *other = &earlier->objects[i];
+
+		if (!other->binary || other->start != object->start ||
+		    strcmp(other->path, object->path) != 0 || !is_match(object, other->binary))
+			continue;
+		object->binary = g_steal_pointer(&other->binary);
+		return true;
+	}
+	return false;
+}
+
+/* The kernel still has the file that is mapped, whatever its name means by now. */
+static bool take_mapped(struct hw_build *build, struct hw_object *object)
+{
+	const struct hw_target *target = build->memory->target;
+	struct hw_binary *binary = NULL;
+
+	for (uint32_t i = 0; target->process && i < target->file_map_count && !binary; i++)
+		if (target->file_maps[i].start == object->start)
+			binary = hw_process_binary(target->process, object->start,
+						   target->file_maps[i].end, NULL);
+	/* Also one without a build-id: no name stands between it and the mapping. */
+	if (binary && (is_match(object, binary) || !any_id(&object->identity)->size))
+		object->binary = binary;
+	else
+		hw_binary_free(binary);
+	return object->binary != NULL;
+}
+
 static void open_named(struct hw_build *build, uint32_t module)
 {
 	struct hw_object *object = &build->memory->objects[module];
@@ -123,7 +167,13 @@ static void open_named(struct hw_build *build, uint32_t module)
 	/* Replaced on disk, maybe by the same: the build-id tells. */
 	if (g_str_has_suffix(path, DELETED))
 		path[strlen(path) - strlen(DELETED)] = '\0';
+	if (take_earlier(build, object))
+		return;
 	binary = hw_binary_open(build->options->sysroot, path, &problem);
+	if (!(binary && is_match(object, binary)) && take_mapped(build, object)) {
+		hw_binary_free(binary);
+		return;
+	}
 	if (binary)
 		judge(build, module, binary, false, NULL);
 	else

@@ -50,6 +50,9 @@ struct hw_object {
 struct hw_memory_options {
 	const char *sysroot; /* Default "/". */
 	const char *exe;     /* Main executable on this machine, or NULL. */
+	/* An earlier look at the same process: binaries that are still the same are taken
+	 * out of it instead of being opened again. NULL: none. */
+	struct hw_memory *earlier;
 };
 
 struct hw_memory {

@@ -67,6 +67,28 @@ struct hw_modules *hw_modules_new(const struct hw_memory *memory,
 	return modules;
 }
 
+static bool is_same_object(const struct hw_object *a, const struct hw_object *b)
+{
+	return a->start == b->start && a->end == b->end && a->bias == b->bias &&
+	       a->is_exe == b->is_exe && !strcmp(a->path, b->path) &&
+	       hw_build_id_equal(&a->identity.gnu, &b->identity.gnu) &&
+	       hw_build_id_equal(&a->identity.go, &b->identity.go);
+}
+
+bool hw_modules_move(struct hw_modules *modules, const struct hw_memory *memory)
+{
+	const struct hw_memory *old = modules->memory;
+
+	if (old->object_count != memory->object_count)
+		return false;
+	for (uint32_t i = 0; i < memory->object_count; i++)
+		if (!is_same_object(&old->objects[i], &memory->objects[i]) ||
+		    (modules->lookups[i].module && !memory->objects[i].binary))
+			return false;
+	modules->memory = memory;
+	return true;
+}
+
 void hw_modules_free(struct hw_modules *modules)
 {
 	if (!modules)

@@ -18,6 +18,9 @@ struct hw_modules_options {
 struct hw_modules *hw_modules_new(const struct hw_memory *memory,
 				  const struct hw_modules_options *options, struct hw_notes *notes,
 				  GError **error);
+/* Goes over to another look at the same process when it has the same objects: what was
+ * looked up stays valid. False when it has others; nothing is changed then. */
+bool hw_modules_move(struct hw_modules *modules, const struct hw_memory *memory);
 void hw_modules_free(struct hw_modules *modules); /* Accepts NULL. */
 
 /* Address of a defined symbol of an object (index into memory->objects); for a

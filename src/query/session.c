@@ -3,37 +3,57 @@
 #include "query/session.h"
 #include "base/progress.h"
 #include "query/firsts.h"
+#include "query/live.h"
 
-static bool open_stages(struct hw_session *s, const char *path, const struct hw_options *options,
-			GError **error)
+static bool find_heaps(struct hw_session *s, GError **error)
 {
-	const struct hw_memory_options memory_options = {
-	    .sysroot = options->sysroot,
-	    .exe = options->exe,
-	};
-	const struct hw_modules_options modules_options = {
-	    .debug_dirs = options->debug_dirs,
-	    .sysroot = options->sysroot,
-	};
-	const struct hw_target_options target_options = {.spool_dir = options->spool_dir};
-
-	s->plugins = hw_plugins_load(options->plugin_dir, &s->notes, error);
-	if (!s->plugins)
-		return false;
-	s->target = hw_target_open(path, &target_options, &s->notes, error);
-	if (!s->target)
-		return false;
-	hw_progress("mapping the address space", 0, 0);
-	s->memory = hw_memory_new(s->target, &memory_options, &s->notes, error);
-	if (!s->memory)
-		return false;
-	s->modules = hw_modules_new(s->memory, &modules_options, &s->notes, error);
-	if (!s->modules)
-		return false;
 	s->threads = hw_threads_check(s->memory, &s->notes);
 	hw_progress("looking for heaps", 0, 0);
 	s->heaps = hw_heaps_new(s->plugins, s->memory, s->modules, s->threads, &s->notes, error);
 	return s->heaps != NULL;
+}
+
+bool hw_session_build(struct hw_session *s, const struct hw_options *options,
+		      struct hw_memory *earlier, GError **error)
+{
+	const char *root =
+	    s->process && !options->sysroot ? hw_process_root(s->process) : options->sysroot;
+	const struct hw_memory_options memory_options = {
+	    .sysroot = root,
+	    .exe = options->exe,
+	    .earlier = earlier,
+	};
+	const struct hw_modules_options modules_options = {
+	    .debug_dirs = options->debug_dirs,
+	    .sysroot = root,
+	};
+
+	hw_progress("mapping the address space", 0, 0);
+	s->memory = hw_memory_new(s->target, &memory_options, &s->notes, error);
+	if (!s->memory)
+		return false;
+	if (s->modules && !hw_modules_move(s->modules, s->memory)) {
+		hw_modules_free(s->modules);
+		s->modules = NULL;
+	}
+	if (!s->modules)
+		s->modules = hw_modules_new(s->memory, &modules_options, &s->notes, error);
+	return s->modules && find_heaps(s, error);
+}
+
+static bool open_stages(struct hw_session *s, const char *path, const struct hw_options *options,
+			GError **error)
+{
+	const struct hw_target_options target_options = {.spool_dir = options->spool_dir};
+	int32_t pid = hw_session_pid(path);
+
+	s->plugins = hw_plugins_load(options->plugin_dir, &s->notes, error);
+	if (!s->plugins)
+		return false;
+	if (pid)
+		return hw_session_open_process(s, pid, options, error);
+	s->target = hw_target_open(path, &target_options, &s->notes, error);
+	return s->target && hw_session_build(s, options, NULL, error);
 }
 
 struct hw_session *hw_session_open(const char *path, const struct hw_options *options,
@@ -63,6 +83,7 @@ void hw_session_close(struct hw_session *s)
 	hw_modules_free(s->modules);
 	hw_memory_free(s->memory);
 	hw_target_free(s->target);
+	hw_process_close(s->process);
 	hw_plugins_free(s->plugins);
 	hw_notes_clear(&s->notes);
 	g_free(s);

@@ -6,6 +6,20 @@
 #define HW_QUERY_SESSION_H
 #include "graph/graph.h"
 #include "heap/heap.h"
+#include "target/process.h"
+
+struct hw_session;
+
+/* For a process: how it is stopped, and what is to be read while it stands. */
+struct hw_live_options {
+	struct hw_process_options process;
+	/* Looks at everything the command will look at; its result is not used. NULL: the
+	 * ledgers are all. Called twice or more. */
+	bool (*touch)(struct hw_session *session, void *arg, GError **error);
+	void *arg;
+	/* Tells the user something before the process is stopped; or NULL. */
+	void (*tell)(void *arg, const char *text);
+};
 
 struct hw_options {
 	const char *sysroot;
@@ -13,11 +27,13 @@ struct hw_options {
 	const char *const *debug_dirs;
 	const char *plugin_dir;
 	const char *spool_dir; /* As in struct hw_target_options. */
+	struct hw_live_options live;
 };
 
 struct hw_session {
 	struct hw_notes notes;
 	struct hw_plugins *plugins;
+	struct hw_process *process; /* NULL for a file. */
 	struct hw_target *target;
 	struct hw_memory *memory;
 	struct hw_modules *modules;
@@ -31,7 +47,10 @@ struct hw_session {
 	struct hw_firsts *firsts;
 };
 
-/* Opens path and everything above it. NULL on error. */
+/* The process that a command line's word names, or 0: a number above 0. */
+int32_t hw_session_pid(const char *word);
+
+/* Opens path (a file, or a process by its number) and everything above it. NULL on error. */
 struct hw_session *hw_session_open(const char *path, const struct hw_options *options,
 				   GError **error);
 void hw_session_close(struct hw_session *session); /* Accepts NULL. */

@@ -53,11 +53,16 @@ const char *hw_answer_signal_name(int signal)
 
 static void emit_target(const struct hw_emit *e, const struct hw_target *target)
 {
+	static const char *const kinds[] = {
+	    [HW_TARGET_CORE] = "core",
+	    [HW_TARGET_SNAPSHOT] = "snapshot",
+	    [HW_TARGET_PROCESS] = "process",
+	};
 	int signal = hw_answer_signal(target);
 
 	e->begin(e->self, "target", NULL);
-	e->field(e->self, "kind", NULL, hw_text("core"));
-	e->field(e->self, "path", NULL, hw_text(target->path));
+	e->field(e->self, "kind", NULL, hw_text(kinds[target->kind]));
+	e->field(e->self, "path", NULL, hw_text(target->process ? NULL : target->path));
 	e->field(e->self, "pid", NULL,
 		 target->pid > 0 ? hw_count((uint64_t)target->pid) : hw_null());
 	e->field(e->self, "command", NULL, hw_text(target->command));
@@ -66,6 +71,8 @@ static void emit_target(const struct hw_emit *e, const struct hw_target *target)
 	e->field(e->self, "threads", NULL, hw_count(target->thread_count));
 	e->field(e->self, "size", NULL, hw_size(target->ends_at));
 	e->field(e->self, "truncated", NULL, hw_flag(target->truncated));
+	e->field(e->self, "stopped_ns", NULL,
+		 target->kind == HW_TARGET_CORE ? hw_null() : hw_count(target->stopped_ns));
 	e->end(e->self);
 }
 
@@ -188,7 +195,7 @@ void hw_answer_target(struct hw_answer *r, const struct hw_target *target)
 	int signal = hw_answer_signal(target);
 
 	g_string_append_printf(line, ": %s", target->command ? target->command : "a core file");
-	if (target->pid > 0)
+	if (target->pid > 0 && !target->process)
 		g_string_append_printf(line, ", pid %d", target->pid);
 	if (signal > 0 && hw_answer_signal_name(signal))
 		g_string_append_printf(line, ", %s", hw_answer_signal_name(signal));
@@ -196,6 +203,10 @@ void hw_answer_target(struct hw_answer *r, const struct hw_target *target)
 		g_string_append_printf(line, ", signal %d", signal);
 	g_string_append_printf(line, ", %u thread%s", target->thread_count,
 			       target->thread_count == 1 ? "" : "s");
+	if (target->kind != HW_TARGET_CORE)
+		g_string_append_printf(line, ", stopped %.*f ms",
+				       target->stopped_ns < 10000000 ? 1 : 0,
+				       (double)target->stopped_ns / 1e6);
 	hw_answer_line(r, HW_TONE_TITLE, "%s", line->str);
 }
 

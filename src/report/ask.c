@@ -126,3 +126,40 @@ bool hw_ask_tree(const char *address, struct hw_tree_request *ret, GError **erro
 	*ret = request;
 	return true;
 }
+
+/* "250ms", "1.5s", "250" (milliseconds). */
+static bool read_time(const char *text, uint64_t *ns_ret)
+{
+	char *end;
+	double value = g_ascii_strtod(text, &end);
+
+	if (end == text || !(value > 0) || value > 1e6)
+		return false;
+	if (g_str_equal(end, "s"))
+		value *= 1000;
+	else if (*end && !g_str_equal(end, "ms"))
+		return false;
+	*ns_ret = (uint64_t)(value * 1e6);
+	return *ns_ret > 0;
+}
+
+bool hw_ask_process(enum hw_stop_mode mode, struct hw_process_options *ret, GError **error)
+{
+	static const char *const names[] = {"budget", "stop", "nostop"};
+	struct hw_process_options options = {.mode = mode, .spool_dir = hw_given.spool_dir};
+	bool is_known = !hw_given.mode;
+
+	for (unsigned i = 0; !is_known && i < G_N_ELEMENTS(names); i++) {
+		is_known = g_str_equal(hw_given.mode, names[i]);
+		options.mode = (enum hw_stop_mode)i;
+	}
+	if (!is_known)
+		g_set_error(error, HW_ERROR, HW_ERROR_USAGE,
+			    "--mode %s: must be budget, stop or nostop", hw_given.mode);
+	else if (hw_given.max_stop && !read_time(hw_given.max_stop, &options.max_stop_ns))
+		g_set_error(error, HW_ERROR, HW_ERROR_USAGE,
+			    "--max-stop %s: must be a time like 250ms or 1s", hw_given.max_stop);
+	else
+		*ret = options;
+	return is_known && (!hw_given.max_stop || options.max_stop_ns);
+}

@@ -17,4 +17,7 @@ bool hw_ask_by(enum hw_top_by *ret, GError **error);
 /* address: the argument, or NULL. */
 bool hw_ask_why(const char *address, struct hw_why_request *ret, GError **error);
 bool hw_ask_tree(const char *address, struct hw_tree_request *ret, GError **error);
+
+/* --mode, --max-stop and --spool-dir; mode: what the command does without --mode. */
+bool hw_ask_process(enum hw_stop_mode mode, struct hw_process_options *ret, GError **error);
 #endif

@@ -27,7 +27,14 @@ static const GOptionEntry target_entries[] = {
     {"plugin-dir", 0, 0, G_OPTION_ARG_FILENAME, &hw_given.plugin_dir, "Load plugins from here only",
      "DIR"},
     {"spool-dir", 0, 0, G_OPTION_ARG_FILENAME, &hw_given.spool_dir,
-     "Where to unpack a compressed core", "DIR"},
+     "For a process's pages and unpacked cores", "DIR"},
+    {NULL},
+};
+
+static const GOptionEntry process_entries[] = {
+    {"mode", 0, 0, G_OPTION_ARG_STRING, &hw_given.mode,
+     "budget, stop (until all is read) or nostop", "MODE"},
+    {"max-stop", 0, 0, G_OPTION_ARG_STRING, &hw_given.max_stop, "Longest stop (250ms)", "TIME"},
     {NULL},
 };
 
@@ -182,6 +189,7 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	add_group(context, "answer", "Answer:", answer_entries);
 	add_group(context, "output", "Output:", output_entries);
 	add_group(context, "target", "Target:", target_entries);
+	add_group(context, "process", "A process as target:", process_entries);
 	return context;
 }
 
@@ -193,10 +201,12 @@ void hw_options_clear(void)
 	g_free(hw_given.exe);
 	g_strfreev(hw_given.debug_dirs);
 	g_free(hw_given.plugin_dir);
-	g_free(hw_given.spool_dir);
 	g_free(hw_given.state);
 	g_free(hw_given.min);
 	g_free(hw_given.format);
+	g_free(hw_given.mode);
+	g_free(hw_given.max_stop);
+	g_free(hw_given.spool_dir);
 	g_free(hw_given.limit);
 	g_free(hw_given.threads);
 	g_free(hw_given.depth);

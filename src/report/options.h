@@ -12,6 +12,7 @@ struct hw_given {
 	int width;
 	char *sysroot, *exe, **debug_dirs, *plugin_dir, *spool_dir;
 	char *state, *min, *format;
+	char *mode, *max_stop; /* Of a process. */
 	char *limit, *threads, *depth, *type, *size, *by;
 	char *creator;
 };

@@ -132,6 +132,30 @@ struct hw_binary *hw_binary_open(const char *sysroot, const char *path, GError *
 	return NULL;
 }
 
+struct hw_binary *hw_binary_open_at(int dir, const char *name, GError **error)
+{
+	struct hw_binary *binary;
+	struct stat st;
+	int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0) {
+		hw_error_errno(error, errno, "%s", name);
+		return NULL;
+	}
+	if (!check_kind(fd, name, &st, error)) {
+		close(fd);
+		return NULL;
+	}
+	binary = g_new0(struct hw_binary, 1);
+	binary->fd = fd;
+	binary->path = g_strdup(name);
+	binary->size = (uint64_t)st.st_size;
+	if (read_elf(binary, name, error))
+		return binary;
+	hw_binary_free(binary);
+	return NULL;
+}
+
 void hw_binary_free(struct hw_binary *binary)
 {
 	if (!binary)

@@ -34,6 +34,8 @@ struct hw_binary {
 /* Opens path (absolute, as the target names it) below sysroot ("/" for none), with
  * symbolic links resolved inside it. Errors: TARGET, PERMISSION, UNSUPPORTED. */
 struct hw_binary *hw_binary_open(const char *sysroot, const char *path, GError **error);
+/* The same through a link below dir that the kernel made: no name is followed twice. */
+struct hw_binary *hw_binary_open_at(int dir, const char *name, GError **error);
 void hw_binary_free(struct hw_binary *binary); /* Accepts NULL. */
 
 bool hw_build_id_equal(const struct hw_build_id *a, const struct hw_build_id *b);

@@ -27,20 +27,27 @@ static bool read_core(struct core *core, const char *path, GError **error)
 	return false;
 }
 
+struct hw_target *hw_target_new(enum hw_target_kind kind)
+{
+	struct hw_target *target = g_new0(struct hw_target, 1);
+
+	target->kind = kind;
+	target->fd = -1;
+	target->strings = g_string_chunk_new(4096);
+	g_mutex_init(&target->lock);
+	return target;
+}
+
 struct hw_target *hw_target_open(const char *path, const struct hw_target_options *options,
 				 struct hw_notes *notes, GError **error)
 {
 	g_autofree char *name = g_filename_display_name(path);
-	struct hw_target *target = g_new0(struct hw_target, 1);
+	struct hw_target *target = hw_target_new(HW_TARGET_CORE);
 	struct core core = {.target = target, .notes = notes, .name = name};
 
 	if (options)
 		core.spool_dir = options->spool_dir;
-	target->kind = HW_TARGET_CORE;
-	target->fd = -1;
 	target->path = g_strdup(name);
-	target->strings = g_string_chunk_new(4096);
-	g_mutex_init(&target->lock);
 	if (read_core(&core, path, error))
 		return target;
 	hw_target_free(target);
@@ -55,7 +62,9 @@ void hw_target_free(struct hw_target *target)
 	hw_array_resize(target->file_maps, target->file_map_room, 0, sizeof(*target->file_maps));
 	hw_array_resize(target->threads, target->thread_room, 0, sizeof(*target->threads));
 	hw_array_resize(target->auxv, target->auxv_room, 0, sizeof(*target->auxv));
-	hw_file_unmap(target->map, target->map_size);
+	hw_array_resize(target->stretches, target->stretch_room, 0, sizeof(*target->stretches));
+	if (!target->process) /* Else its. */
+		hw_file_unmap(target->map, target->map_size);
 	if (target->fd >= 0)
 		close(target->fd);
 	g_free(target->command);

@@ -4,32 +4,10 @@
 #include "target/file.h"
 #include "target/private.h"
 #include "target/unpack.h"
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool is_number(const char *s)
-{
-	if (!*s)
-		return false;
-	for (; *s; s++)
-		if (!isdigit((unsigned char)*s))
-			return false;
-	return true;
-}
-
-static void refuse_missing(const char *path, const char *name, GError **error)
-{
-	if (is_number(path))
-		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
-			    "%s: no such file; heapwalk reads core files, not yet processes. "
-			    "Take a core first: gcore -o core %s",
-			    name, path);
-	else
-		hw_error_errno(error, ENOENT, "%s", name);
-}
 
 static bool refuse_kind(const char *name, mode_t mode, GError **error)
 {
@@ -47,10 +25,7 @@ static int open_regular(const char *path, const char *name, struct stat *st, GEr
 	int fd;
 
 	if (stat(path, st) != 0) {
-		if (errno == ENOENT)
-			refuse_missing(path, name, error);
-		else
-			hw_error_errno(error, errno, "%s", name);
+		hw_error_errno(error, errno, "%s", name);
 		return -1;
 	}
 	if (refuse_kind(name, st->st_mode, error))

@@ -7,7 +7,7 @@
 #include "heapwalk/plugin.h"
 #include <glib.h>
 
-enum hw_target_kind { HW_TARGET_CORE };
+enum hw_target_kind { HW_TARGET_CORE, HW_TARGET_SNAPSHOT, HW_TARGET_PROCESS };
 
 /* One range as the target's own headers give it (a PT_LOAD). May overlap others. */
 struct hw_segment {
@@ -44,9 +44,15 @@ struct hw_auxv {
 	uint64_t value;
 };
 
+/* Bytes [start, end) of a file that are no hole. */
+struct hw_stretch {
+	uint64_t start;
+	uint64_t end;
+};
+
 struct hw_target {
 	enum hw_target_kind kind;
-	char *path;
+	char *path; /* "process 4711" for one. */
 	const uint8_t *map; /* The whole file, read-only. */
 	uint64_t map_size;
 	bool truncated;   /* The file ends before its headers say. */
@@ -68,7 +74,13 @@ struct hw_target {
 	int32_t signal;     /* NT_SIGINFO si_signo, or 0. */
 	hw_addr fault_addr; /* si_addr for SIGSEGV and SIGBUS. */
 
+	struct hw_process *process; /* Of HW_TARGET_PROCESS, borrowed; else NULL. */
+	uint64_t stopped_ns;        /* How long a process stood still for this. */
+
 	/* Private. */
+	struct hw_stretch *stretches; /* Sorted; where a process has pages. */
+	size_t stretch_count;
+	size_t stretch_room;
 	int fd;
 	int64_t mtime_ns;    /* At open: tells whether the file changed since. */
 	uint64_t faults;     /* hw_target_faults() at open. */
@@ -96,6 +108,7 @@ struct hw_target_options {
 struct hw_target *hw_target_open(const char *path, const struct hw_target_options *options,
 				 struct hw_notes *notes, GError **error);
 void hw_target_free(struct hw_target *target); /* Accepts NULL. */
+struct hw_target *hw_target_new(enum hw_target_kind kind); /* An empty one, to be filled. */
 
 /* Value of an auxv entry; false when there is none. */
 bool hw_target_auxv(const struct hw_target *target, uint64_t type, uint64_t *ret);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live.c -- the pipeline over a process that must not stand still for long.
+ *
+ * The work is rehearsed while the process runs: symbols are looked up, and it shows which
+ * pages the decoders want. Then the process is stopped, those pages are read in one go,
+ * and the work is done again with what has changed; what it looks at besides is read as
+ * it goes. A thread caught inside its allocator is let go on for a moment. When the
+ * deadline comes first, the process is let go at once, that work is thrown away, and the
+ * pipeline is built over what had been read. */
+#include "query/live.h"
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ATTEMPTS   5
+#define PAUSE_US   1000 /* After the first; each later one waits a millisecond more. */
+#define TELL_NS    ((uint64_t)100 * 1000 * 1000)
+#define LOCKED     "-locked"
+#define LEAVE_OVER ((uint64_t)20 * 1000 * 1000) /* Another attempt needs so much budget. */
+
+int32_t hw_session_pid(const char *word)
+{
+	char *end;
+	long value;
+
+	if (!g_ascii_isdigit(word[0]))
+		return 0;
+	value = strtol(word, &end, 10);
+	return *end == '\0' && value > 0 && value <= G_MAXINT32 ? (int32_t)value : 0;
+}
+
+/* The stages over a target that is about to be replaced. */
+struct earlier {
+	struct hw_target *target;
+	struct hw_memory *memory;
+};
+
+/* Leaves s with its modules only, which still look at the earlier memory. */
+static struct earlier set_aside(struct hw_session *s)
+{
+	struct earlier earlier = {s->target, s->memory};
+
+	hw_heaps_free(s->heaps);
+	g_free(s->threads);
+	s->heaps = NULL;
+	s->threads = NULL;
+	s->memory = NULL;
+	s->target = NULL;
+	return earlier;
+}
+
+/* What modules still look at stays; the rest goes. */
+static void forget(struct hw_session *s, struct earlier *earlier)
+{
+	if (s->modules && !s->memory && earlier->memory) {
+		s->memory = g_steal_pointer(&earlier->memory);
+		s->target = g_steal_pointer(&earlier->target);
+	}
+	hw_memory_free(earlier->memory);
+	hw_target_free(earlier->target);
+	*earlier = (struct earlier){0};
+}
+
+/* The stages over target (taken; NULL with *error set is passed on), then what the command
+ * wants to be looked at. */
+static bool work(struct hw_session *s, const struct hw_options *options, struct hw_target *target,
+		 struct earlier *earlier, bool touches, GError **error)
+{
+	const struct hw_live_options *live = &options->live;
+	bool ok;
+
+	if (!target)
+		return false;
+	s->target = target;
+	ok = hw_session_build(s, options, earlier->memory, error);
+	if (s->memory)
+		forget(s, earlier);
+	if (!ok || !touches)
+		return ok;
+	return hw_session_ledgers(s, error) && (!live->touch || live->touch(s, live->arg, error));
+}
+
+/* An error that ends it all: not one of a rehearsal whose data moved under it. */
+static bool is_fatal(const GError *error)
+{
+	return error->domain == HW_ERROR &&
+	       (error->code == HW_ERROR_INTERRUPTED || error->code == HW_ERROR_PERMISSION ||
+		error->code == HW_ERROR_USAGE);
+}
+
+static bool rehearse(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
+	const bool is_all = options->live.process.mode == HW_STOP_ALL;
+	struct earlier none = {0};
+	struct hw_target *target = hw_process_look(s->process, error);
+	g_autoptr(GError) problem = NULL;
+
+	if (!target)
+		return false;
+	if (!work(s, options, target, &none, !is_all, &problem) && is_fatal(problem)) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	if (options->live.process.mode == HW_STOP_NONE && problem) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return false;
+	}
+	if (options->live.process.mode != HW_STOP_NONE)
+		hw_notes_rewind(&s->notes, &mark);
+	return true;
+}
+
+static void tell(const struct hw_session *s, const struct hw_options *options, uint64_t bytes,
+		 uint64_t ns)
+{
+	g_autofree char *text = NULL;
+	char size[32];
+
+	if (!options->live.tell || ns < TELL_NS)
+		return;
+	text = g_strdup_printf("stopping %s to read %s: about %.1f s", s->target->path,
+			       hw_text_size(size, sizeof(size), bytes), (double)ns / 1e9);
+	options->live.tell(options->live.arg, text);
+}
+
+/* Room for everything, and how long it will take. */
+static bool prepare(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	uint64_t bytes;
+	uint64_t ns;
+
+	if (options->live.process.mode != HW_STOP_ALL)
+		return true;
+	hw_progress("making room", 0, 0);
+	if (!hw_process_prepare(s->process, &bytes, &ns, error))
+		return false;
+	hw_progress_end();
+	tell(s, options, bytes, ns);
+	return true;
+}
+
+enum outcome { DONE, LOCKED_NOW, FAILED };
+
+/* One stop. Nothing may be printed between stop() and release(). */
+static enum outcome attempt(struct hw_session *s, const struct hw_options *options, bool is_last,
+			    GError **error)
+{
+	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
+	const bool is_all = options->live.process.mode == HW_STOP_ALL;
+	struct earlier earlier = set_aside(s);
+	g_autoptr(GError) problem = NULL;
+	bool ok;
+
+	ok = work(s, options, hw_process_stop(s->process, &problem), &earlier, !is_all, &problem);
+	if (ok && !is_last && hw_notes_has_suffix(&s->notes, &mark, LOCKED) &&
+	    hw_process_time_left(s->process) > LEAVE_OVER) {
+		hw_process_release(s->process);
+		hw_notes_rewind(&s->notes, &mark);
+		forget(s, &earlier);
+		return LOCKED_NOW;
+	}
+	if (ok && is_all)
+		ok = hw_process_read_all(s->process, &problem);
+	hw_process_release(s->process);
+	hw_stop_abandon(false);
+	forget(s, &earlier);
+	if (ok || (hw_process_is_late(s->process) && !hw_stop_requested()))
+		return DONE;
+	g_propagate_error(error, g_steal_pointer(&problem));
+	return FAILED;
+}
+
+/* The deadline came first: over what was read, from the start. */
+static bool build_rest(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	struct earlier earlier = set_aside(s);
+	bool ok = work(s, options, hw_process_rest(s->process, error), &earlier, false, error);
+
+	forget(s, &earlier);
+	return ok;
+}
+
+static bool stop_and_read(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	struct hw_notes_mark mark;
+	enum outcome outcome = LOCKED_NOW;
+
+	if (!prepare(s, options, error))
+		return false;
+	mark = hw_notes_mark(&s->notes);
+	hw_progress_mute(true);
+	for (int i = 0; outcome == LOCKED_NOW; i++) {
+		if (i)
+			usleep((useconds_t)(i * PAUSE_US));
+		outcome = attempt(s, options, i == ATTEMPTS - 1, error);
+	}
+	hw_progress_mute(false);
+	if (outcome == FAILED)
+		return false;
+	if (hw_process_is_late(s->process))
+		hw_notes_rewind(&s->notes, &mark);
+	if (hw_process_freeze(s->process, s->target, &s->notes))
+		return true;
+	return build_rest(s, options, error);
+}
+
+bool hw_session_open_process(struct hw_session *s, int32_t pid, const struct hw_options *options,
+			     GError **error)
+{
+	s->process = hw_process_open(pid, &options->live.process, error);
+	if (!s->process || !rehearse(s, options, error))
+		return false;
+	if (options->live.process.mode != HW_STOP_NONE)
+		return stop_and_read(s, options, error);
+	hw_notes_missing(&s->notes, "not-stopped", "leave --mode nostop out",
+			 "%s ran on while it was read: totals are of no one moment, and without "
+			 "registers blocks cached by threads may count as live",
+			 s->target->path);
+	return true;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live.h -- what the files that read a process share. Private to this stage. */
+#ifndef HW_TARGET_LIVE_H
+#define HW_TARGET_LIVE_H
+#include "target/elf.h"
+#include "target/process.h"
+#include <stdatomic.h>
+#include <sys/types.h>
+
+/* What a page is: categories of the ioctl PAGEMAP_SCAN, include/uapi/linux/fs.h. */
+enum {
+	LIVE_FILE = 1 << 2,    /* Of a mapped file or of shared memory. */
+	LIVE_PRESENT = 1 << 3, /* In memory. */
+	LIVE_SWAPPED = 1 << 4,
+	LIVE_ZERO = 1 << 5, /* The kernel's page of zeros: in no RSS. */
+	LIVE_HUGE = 1 << 6,
+	LIVE_FORCED = 1 << 16, /* Ours: not resident, but read (an ELF header). */
+};
+
+/* Pages of one kind. */
+struct live_run {
+	hw_addr start;
+	hw_addr end; /* Exclusive. */
+	uint32_t flags;
+};
+
+/* One line of /proc/PID/maps. */
+struct live_map {
+	hw_addr start;
+	hw_addr end;
+	uint64_t file_offset;
+	uint64_t spool; /* Offset of start in the spool; a multiple of LIVE_CHUNK. */
+	uint32_t perm;  /* HW_PERM_ */
+	bool is_shared;
+	bool is_file;     /* path is a path. */
+	bool is_kept;     /* Contents belong into the spool; it has a place there. */
+	const char *path; /* As printed, valid UTF-8; "" for none. */
+};
+
+#define LIVE_CHUNK ((uint64_t)64 << 10) /* What is read for one look, at least. */
+
+/* The unnamed file, mapped twice. */
+struct live_spool {
+	int fd;
+	uint64_t size;
+	uint8_t *out;   /* Shared, writable. */
+	uint8_t *in;    /* Shared; PROT_NONE where a chunk was not read yet. */
+	uint8_t *done;  /* Bit per chunk: read, or given up. */
+	uint64_t limit; /* Most bytes to be put there: of disk, or of a cgroup's headroom. */
+	_Atomic uint64_t used;
+	char *dir;
+};
+
+struct live_thread {
+	pid_t tid;
+	int signal; /* Caught on its way in; to be passed on. */
+	bool is_stopped;
+};
+
+enum live_state {
+	LIVE_RUNNING = 0, /* Reading is allowed: a rehearsal, or no stop at all. */
+	LIVE_STOPPED,
+	LIVE_LATE,   /* Let go by the deadline. */
+	LIVE_FROZEN, /* Nothing is read any more. */
+};
+
+struct hw_process {
+	int32_t pid;
+	struct hw_process_options options;
+	uint64_t start_time; /* Field 22 of stat: tells a reused pid. */
+	int pidfd;
+	int dir;     /* /proc/PID */
+	int mem;     /* Reopened at every stop: exec gives the process other memory. */
+	int pagemap; /* The same. */
+	char *command;
+	char *root;
+	bool is_same_cgroup; /* As ours. */
+
+	struct live_map *maps;
+	size_t map_count;
+	size_t map_room;
+	GStringChunk *strings;
+	struct live_run *runs; /* By address, disjoint, inside maps. */
+	size_t run_count;
+	size_t run_room;
+	struct live_run *learned; /* Address ranges that a look() read. */
+	size_t learned_count;
+	size_t learned_room;
+
+	struct live_thread *threads;
+	size_t thread_count;
+	size_t thread_room;
+	struct hw_thread *registers; /* Of the last stop. */
+	size_t register_count;
+	size_t register_room;
+	pid_t tracer; /* The thread of ours that holds them. */
+	volatile enum live_state state;
+	volatile bool is_armed; /* The deadline may let go. */
+	uint64_t deadline_ns;   /* CLOCK_MONOTONIC; 0: none. */
+	uint64_t stop_began_ns;
+	volatile uint64_t stopped_ns;
+
+	struct live_spool spool;
+	atomic_flag filling;
+	_Atomic uint64_t unreadable; /* Bytes that the kernel refused. */
+	_Atomic uint64_t spool_full; /* Bytes that the spool had no room for. */
+	_Atomic uint64_t missed;     /* Bytes looked at when nothing was read any more. */
+	uint64_t next_fill;          /* Where a walk by ascending addresses goes on, */
+	uint64_t fill_size;          /* and how much it gets then. */
+	uint64_t fills;
+};
+
+uint64_t live_now_ns(void);
+
+/* live_proc.c: files below /proc/PID. text: NUL-terminated, g_free(); NULL and errno. */
+char *live_read(int dir, const char *name, size_t *size_ret);
+/* The number behind "Key:" of a status-like text; false when there is none. */
+bool live_field(const char *text, const char *key, uint64_t *ret);
+bool live_read_maps(struct hw_process *process, GError **error);
+bool live_start_time(int dir, uint64_t *ret, char *state_ret);
+
+/* live_refuse.c: why not, in words. what: the call that failed, errnum its error. */
+bool live_refuse_kind(struct hw_process *process, GError **error);
+void live_refuse(const struct hw_process *process, int errnum, const char *what, GError **error);
+
+/* live_stop.c */
+bool live_seize(struct hw_process *process, GError **error);
+void live_detach(struct hw_process *process); /* Async-signal-safe. */
+bool live_registers(struct hw_process *process, GError **error);
+void live_arm(struct hw_process *process);
+void live_disarm(struct hw_process *process);
+
+/* live_pages.c: which pages there are. */
+bool live_scan(struct hw_process *process, GError **error);
+/* Narrows run to the part inside [start, end) of map whose contents are copied. False
+ * when there is none. */
+bool live_wanted(const struct live_map *map, struct live_run *run, hw_addr start, hw_addr end);
+/* The first run that ends after addr. */
+size_t live_find_run(const struct hw_process *process, hw_addr addr);
+
+/* live_spool.c */
+bool live_spool_open(struct hw_process *process, GError **error);
+/* Nothing is read any more, and nothing left of what was. Not while it stands: slow. */
+bool live_spool_clean(struct hw_process *process);
+/* Places for process->maps. */
+bool live_spool_layout(struct hw_process *process, GError **error);
+/* Disk space for bytes, and pages for them in advance. */
+bool live_spool_prepare(struct hw_process *process, uint64_t bytes, GError **error);
+void live_spool_close(struct hw_process *process);
+
+/* live_fill.c */
+void live_fill_install(struct hw_process *process); /* NULL: no more. */
+/* Reads all wanted pages of [start, end) that map has; async-signal-safe. */
+void live_copy(struct hw_process *process, const struct live_map *map, hw_addr start, hw_addr end);
+void live_mark_done(struct hw_process *process, uint64_t start, uint64_t end);
+bool live_is_done(const struct hw_process *process, uint64_t offset);
+const struct live_map *live_map_of(const struct hw_process *process, uint64_t offset);
+bool live_fill_learned(struct hw_process *process);
+
+/* live_target.c: of what was read, or may be read. */
+struct hw_target *live_target_new(struct hw_process *process, GError **error);
+#endif

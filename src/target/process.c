@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process.c -- a living process, from "may we?" to "let it go". Reads as the list in
+ * process.h; the work is in the live_*.c files. */
+#include "target/process.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "base/pool.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "target/live.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define UNIT    ((uint64_t)4 << 20) /* What one reader takes at a time. */
+#define SAMPLE  ((uint64_t)8 << 20)
+#define READERS 4
+
+static void set_root(struct hw_process *process)
+{
+	struct stat own, theirs, own_ns, their_ns;
+	bool is_same = stat("/", &own) == 0 && fstatat(process->dir, "root", &theirs, 0) == 0 &&
+		       stat("/proc/self/ns/mnt", &own_ns) == 0 &&
+		       fstatat(process->dir, "ns/mnt", &their_ns, 0) == 0 &&
+		       own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino &&
+		       own_ns.st_ino == their_ns.st_ino;
+
+	process->root = is_same ? g_strdup("/") : g_strdup_printf("/proc/%d/root", process->pid);
+}
+
+static bool open_dir(struct hw_process *process, GError **error)
+{
+	char path[32];
+	g_autofree char *comm = NULL;
+
+	g_snprintf(path, sizeof(path), "/proc/%d", process->pid);
+	process->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (process->dir < 0) {
+		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+			    "%d: no such process%s. A file of that name is given as ./%d; a number "
+			    "from inside a container is another one outside (NSpid in "
+			    "/proc/PID/status)",
+			    process->pid,
+			    access("/proc/self", F_OK) == 0 ? "" : " (/proc is not mounted)",
+			    process->pid);
+		return false;
+	}
+	comm = live_read(process->dir, "comm", NULL);
+	process->command = comm ? hw_text_copy(g_strchomp(comm), strlen(comm)) : g_strdup("?");
+	return true;
+}
+
+static void close_memory(struct hw_process *process)
+{
+	if (process->mem >= 0)
+		close(process->mem);
+	if (process->pagemap >= 0)
+		close(process->pagemap);
+	process->mem = process->pagemap = -1;
+}
+
+/* An execve() gives the process other memory: these belong to the one of now. */
+static bool open_memory(struct hw_process *process, GError **error)
+{
+	close_memory(process);
+	process->mem = openat(process->dir, "mem", O_RDONLY | O_CLOEXEC);
+	if (process->mem < 0) {
+		live_refuse(process, errno, "/proc/PID/mem", error);
+		return false;
+	}
+	process->pagemap = openat(process->dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	if (process->pagemap < 0) {
+		live_refuse(process, errno, "/proc/PID/pagemap", error);
+		return false;
+	}
+	return true;
+}
+
+/* Does the kernel let us read at all? Better known before it is stopped. */
+static bool try_reading(struct hw_process *process, GError **error)
+{
+	uint64_t word;
+	struct iovec to = {&word, sizeof(word)};
+	struct iovec from = {(void *)(uintptr_t)process->maps[0].start, sizeof(word)};
+
+	if (process_vm_readv(process->pid, &to, 1, &from, 1, 0) >= 0 || errno == EFAULT)
+		return true;
+	live_refuse(process, errno, "process_vm_readv", error);
+	return false;
+}
+
+struct hw_process *hw_process_open(int32_t pid, const struct hw_process_options *options,
+				   GError **error)
+{
+	struct hw_process *process = g_new0(struct hw_process, 1);
+
+	process->pid = pid;
+	process->options = *options;
+	process->pidfd = process->dir = process->mem = process->pagemap = process->spool.fd = -1;
+	process->strings = g_string_chunk_new(4096);
+	if (open_dir(process, error) && live_refuse_kind(process, error) &&
+	    open_memory(process, error) && live_read_maps(process, error) &&
+	    try_reading(process, error) && live_spool_open(process, error)) {
+		process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		set_root(process);
+		live_fill_install(process);
+		return process;
+	}
+	hw_process_close(process);
+	return NULL;
+}
+
+void hw_process_close(struct hw_process *process)
+{
+	if (!process)
+		return;
+	hw_process_release(process);
+	live_fill_install(NULL);
+	live_spool_close(process);
+	close_memory(process);
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	if (process->dir >= 0)
+		close(process->dir);
+	hw_array_resize(process->maps, process->map_room, 0, sizeof(*process->maps));
+	hw_array_resize(process->runs, process->run_room, 0, sizeof(*process->runs));
+	hw_array_resize(process->learned, process->learned_room, 0, sizeof(*process->learned));
+	hw_array_resize(process->threads, process->thread_room, 0, sizeof(*process->threads));
+	hw_array_resize(process->registers, process->register_room, 0, sizeof(*process->registers));
+	g_string_chunk_free(process->strings);
+	g_free(process->command);
+	g_free(process->root);
+	g_free(process);
+}
+
+/* Where everything is now, and where it goes. */
+static bool take_stock(struct hw_process *process, GError **error)
+{
+	return open_memory(process, error) && live_read_maps(process, error) &&
+	       live_scan(process, error) && live_spool_layout(process, error);
+}
+
+struct hw_target *hw_process_look(struct hw_process *process, GError **error)
+{
+	process->state = LIVE_RUNNING;
+	if (!live_spool_clean(process) || !take_stock(process, error))
+		return NULL;
+	return live_target_new(process, error);
+}
+
+/* Remembers, by address, which chunks were looked at. */
+static bool learn(struct hw_process *process)
+{
+	process->learned_count = 0;
+	for (size_t i = 0; process->spool.in && i < process->map_count; i++) {
+		const struct live_map *map = &process->maps[i];
+		uint64_t size = map->is_kept ? map->end - map->start : 0;
+
+		for (uint64_t at = 0; at < size; at += LIVE_CHUNK) {
+			hw_addr start = map->start + at;
+			struct live_run *last = process->learned_count
+						    ? &process->learned[process->learned_count - 1]
+						    : NULL;
+
+			if (!(at % (8 * LIVE_CHUNK)) && at + 8 * LIVE_CHUNK < size &&
+			    !process->spool.done[(map->spool + at) / LIVE_CHUNK / 8] &&
+			    !process->spool.done[(map->spool + at) / LIVE_CHUNK / 8 + 1]) {
+				at += 7 * LIVE_CHUNK;
+				continue;
+			}
+			if (!live_is_done(process, map->spool + at))
+				continue;
+			if (last && last->end == start) {
+				last->end += LIVE_CHUNK;
+				continue;
+			}
+			if (!hw_array_reserve((void **)&process->learned, &process->learned_room,
+					      process->learned_count, sizeof(*process->learned)))
+				return false;
+			process->learned[process->learned_count++] =
+			    (struct live_run){start, start + LIVE_CHUNK, 0};
+		}
+	}
+	return true;
+}
+
+static uint64_t wanted_bytes(const struct hw_process *process)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0, m = 0; i < process->run_count; i++) {
+		struct live_run run = process->runs[i];
+
+		while (m < process->map_count && process->maps[m].end <= run.start)
+			m++;
+		if (m == process->map_count)
+			break;
+		if (live_wanted(&process->maps[m], &run, run.start, run.end))
+			bytes += run.end - run.start;
+	}
+	return bytes;
+}
+
+/* Time to read `bytes`, from a sample of what is there. The process runs. */
+static uint64_t estimate(const struct hw_process *process, uint64_t bytes)
+{
+	g_autofree uint8_t *buffer = g_malloc(UNIT);
+	uint64_t began = live_now_ns();
+	uint64_t done = 0;
+
+	for (size_t i = 0, m = 0; i < process->run_count && done < SAMPLE; i++) {
+		struct live_run run = process->runs[i];
+		struct iovec to = {buffer, UNIT};
+		struct iovec from;
+		ssize_t got;
+
+		while (m < process->map_count && process->maps[m].end <= run.start)
+			m++;
+		if (m == process->map_count ||
+		    !live_wanted(&process->maps[m], &run, run.start, run.end))
+			continue;
+		to.iov_len = MIN(UNIT, run.end - run.start);
+		from = (struct iovec){(void *)(uintptr_t)run.start, to.iov_len};
+		got = process_vm_readv(process->pid, &to, 1, &from, 1, 0);
+		done += got > 0 ? (uint64_t)got : 0;
+	}
+	if (!done)
+		return 0;
+	return (uint64_t)((double)(live_now_ns() - began) * (double)bytes / (double)done);
+}
+
+bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_t *expected_ns_ret,
+			GError **error)
+{
+	uint64_t bytes;
+
+	if (!live_spool_clean(process) || !take_stock(process, error))
+		return false;
+	bytes = wanted_bytes(process);
+	if (!live_spool_prepare(process, bytes, error))
+		return false;
+	*bytes_ret = bytes;
+	*expected_ns_ret = estimate(process, bytes);
+	return true;
+}
+
+static void set_deadline(struct hw_process *process)
+{
+	uint64_t budget = process->options.max_stop_ns;
+
+	if (!budget && process->options.mode == HW_STOP_BUDGET)
+		budget = HW_STOP_DEFAULT_NS;
+	process->deadline_ns = 0;
+	if (budget)
+		process->deadline_ns =
+		    process->stop_began_ns +
+		    (budget > process->stopped_ns ? budget - process->stopped_ns : 1);
+}
+
+struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
+{
+	struct hw_target *target = NULL;
+
+	if (process->state == LIVE_RUNNING && !process->stopped_ns && !learn(process)) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
+		return NULL;
+	}
+	if (!live_spool_clean(process) || !live_seize(process, error))
+		return NULL;
+	set_deadline(process);
+	if (live_registers(process, error) && take_stock(process, error))
+		target = live_target_new(process, error);
+	if (!target) {
+		live_detach(process);
+		return NULL;
+	}
+	live_arm(process);
+	live_fill_learned(process);
+	return target;
+}
+
+/* Reading everything, several at a time. */
+struct unit {
+	const struct live_map *map;
+	hw_addr start;
+	hw_addr end;
+};
+
+struct reading {
+	struct hw_process *process;
+	struct unit *units;
+	size_t count;
+	size_t room;
+	atomic_size_t next;
+};
+
+static bool add_units(struct reading *reading)
+{
+	struct hw_process *process = reading->process;
+
+	for (size_t i = 0; i < process->map_count; i++) {
+		const struct live_map *map = &process->maps[i];
+		size_t run = live_find_run(process, map->start);
+
+		for (; map->is_kept && run < process->run_count &&
+		       process->runs[run].start < map->end;
+		     run++) {
+			hw_addr start = process->runs[run].start;
+			struct unit *last =
+			    reading->count ? &reading->units[reading->count - 1] : NULL;
+
+			/* Units are whole, so that a chunk has one reader. */
+			start = map->start + (start - map->start) / UNIT * UNIT;
+			for (; start < MIN(process->runs[run].end, map->end); start += UNIT) {
+				if (last && last->map == map && last->start >= start)
+					continue;
+				if (!hw_array_reserve((void **)&reading->units, &reading->room,
+						      reading->count, sizeof(*reading->units)))
+					return false;
+				last = &reading->units[reading->count++];
+				*last = (struct unit){map, start, MIN(start + UNIT, map->end)};
+			}
+		}
+	}
+	return true;
+}
+
+static void read_units(void *arg, uint32_t worker)
+{
+	struct reading *reading = arg;
+	struct hw_process *process = reading->process;
+	size_t i;
+
+	(void)worker;
+	while (!hw_stop_requested() && hw_process_time_left(process) &&
+	       (i = atomic_fetch_add(&reading->next, 1)) < reading->count) {
+		const struct unit *unit = &reading->units[i];
+		uint64_t place = unit->map->spool + (unit->start - unit->map->start);
+
+		live_copy(process, unit->map, unit->start, unit->end);
+		live_mark_done(process, place, place + (unit->end - unit->start));
+	}
+}
+
+bool hw_process_read_all(struct hw_process *process, GError **error)
+{
+	struct reading reading = {.process = process};
+	bool is_done = add_units(&reading);
+
+	/* Readers look at the clock themselves: nothing is let go while one copies. */
+	live_disarm(process);
+	atomic_store(&process->spool.used, 0);
+	if (is_done)
+		hw_pool_run(MIN(hw_pool_threads(0), READERS), read_units, &reading);
+	else
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
+	hw_array_resize(reading.units, reading.room, 0, sizeof(*reading.units));
+	if (is_done && hw_stop_requested()) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+		return false;
+	}
+	return is_done;
+}
+
+void hw_process_release(struct hw_process *process)
+{
+	live_disarm(process);
+	live_detach(process);
+}
+
+bool hw_process_is_late(const struct hw_process *process)
+{
+	return process->state == LIVE_LATE;
+}
+
+struct hw_process_gap {
+	uint64_t swapped;
+	uint64_t unread;
+	uint64_t wanted;
+};
+
+static void count_gap(const struct hw_process *process, struct hw_process_gap *gap)
+{
+	for (size_t i = 0, m = 0; i < process->run_count; i++) {
+		struct live_run run = process->runs[i];
+		const struct live_map *map;
+
+		while (m < process->map_count && process->maps[m].end <= run.start)
+			m++;
+		if (m == process->map_count)
+			break;
+		map = &process->maps[m];
+		if ((run.flags & LIVE_SWAPPED) && map->is_kept)
+			gap->swapped += run.end - run.start;
+		if (!live_wanted(map, &run, run.start, run.end))
+			continue;
+		gap->wanted += run.end - run.start;
+		for (hw_addr at = run.start; at < run.end;) {
+			uint64_t place = map->spool + (at - map->start);
+			hw_addr next = MIN(run.end, at + (LIVE_CHUNK - place % LIVE_CHUNK));
+
+			if (!live_is_done(process, place))
+				gap->unread += next - at;
+			at = next;
+		}
+	}
+}
+
+static void tell_gap(const struct hw_process *process, const struct hw_process_gap *gap,
+		     bool is_late, struct hw_notes *notes)
+{
+	char a[32], b[32];
+
+	if (gap->swapped)
+		hw_notes_missing(notes, "swapped", NULL,
+				 "%s of the process is swapped out and was not read: reading would "
+				 "bring it back into its memory",
+				 hw_text_size(a, sizeof(a), gap->swapped));
+	if (process->unreadable)
+		hw_notes_missing(notes, "unreadable", NULL, "the kernel refused %s of the process",
+				 hw_text_size(a, sizeof(a), process->unreadable));
+	if (process->spool_full)
+		hw_notes_missing(notes, "spool-full", "give more room with --spool-dir",
+				 "%s of the process had no room in %s",
+				 hw_text_size(a, sizeof(a), process->spool_full),
+				 process->spool.dir);
+	if (is_late)
+		hw_notes_missing(
+		    notes, "stop-budget", "a larger --max-stop, or --mode stop, reads all",
+		    "%s of %s were not read: the process was let go after %" PRIu64 " ms",
+		    hw_text_size(a, sizeof(a), gap->unread),
+		    hw_text_size(b, sizeof(b), gap->wanted), process->stopped_ns / 1000000);
+}
+
+bool hw_process_freeze(struct hw_process *process, struct hw_target *target, struct hw_notes *notes)
+{
+	struct hw_process_gap gap = {0};
+	bool is_late = process->state == LIVE_LATE ||
+		       (process->options.mode == HW_STOP_ALL && !hw_process_time_left(process));
+
+	process->state = LIVE_FROZEN;
+	count_gap(process, &gap);
+	tell_gap(process, &gap, is_late && gap.unread, notes);
+	/* Holes too: nothing faults any more. */
+	if (!gap.unread)
+		mprotect(process->spool.in, process->spool.size, PROT_READ);
+	if (target)
+		target->stopped_ns = process->stopped_ns;
+	return !(is_late && gap.unread);
+}
+
+struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
+{
+	struct hw_target *target = live_target_new(process, error);
+
+	if (!target)
+		return NULL;
+	target->stopped_ns = process->stopped_ns;
+	return target;
+}
+
+uint64_t hw_process_time_left(const struct hw_process *process)
+{
+	uint64_t now;
+
+	if (!process->deadline_ns)
+		return UINT64_MAX;
+	now = live_now_ns();
+	return process->deadline_ns > now ? process->deadline_ns - now : 0;
+}
+
+uint64_t hw_process_stopped_ns(const struct hw_process *process)
+{
+	return process->stopped_ns;
+}
+
+const char *hw_process_root(const struct hw_process *process)
+{
+	return process->root;
+}
+
+struct hw_binary *hw_process_binary(const struct hw_process *process, hw_addr start, hw_addr end,
+				    GError **error)
+{
+	char name[80];
+
+	g_snprintf(name, sizeof(name), "map_files/%" PRIx64 "-%" PRIx64, start, end);
+	return hw_binary_open_at(process->dir, name, error);
+}
+
+uint64_t hw_process_missed(const struct hw_process *process)
+{
+	return process->missed;
+}
