@@ -62,6 +62,15 @@ static bool is_decoded(const struct hw_heaps *heaps, const char *name)
 	return false;
 }
 
+static bool has_plugin(const struct hw_heaps *heaps, const char *name)
+{
+	for (guint i = 0; i < heaps->plugins->list->len; i++)
+		if (strcmp(((const struct hw_plugin *)heaps->plugins->list->pdata[i])->name,
+			   name) == 0)
+			return true;
+	return false;
+}
+
 static void name_anonymous(struct hw_memory *memory, const char *name)
 {
 	const char *shared = g_string_chunk_insert_const(memory->strings, name);
@@ -84,11 +93,18 @@ void hw_other_allocators(struct hw_heaps *heaps)
 				continue;
 			if (is_decoded(heaps, known[a].name))
 				break;
-			hw_notes_missing(
-			    heaps->notes, "allocator-not-decoded", NULL,
-			    "%s uses %s, which no plugin here decodes: its memory stays "
-			    "with the anonymous mappings",
-			    heaps->memory->objects[i].name, known[a].name);
+			if (has_plugin(heaps, known[a].name))
+				hw_notes_missing(
+				    heaps->notes, "allocator-not-decoded", NULL,
+				    "%s has %s, but no heap of it was found: it is not in use, or "
+				    "its version or build is not decoded",
+				    heaps->memory->objects[i].name, known[a].name);
+			else
+				hw_notes_missing(
+				    heaps->notes, "allocator-not-decoded", NULL,
+				    "%s uses %s, which no plugin here decodes: its memory stays "
+				    "with the anonymous mappings",
+				    heaps->memory->objects[i].name, known[a].name);
 			g_string_append_printf(names, "%s%s", names->len ? " or " : "",
 					       known[a].name);
 			break;
