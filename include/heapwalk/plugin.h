@@ -20,8 +20,9 @@
  *              block is reported
  *   blocks()   report every block of one heap, in batches, by ascending address
  *   verify()   every check the format allows; findings go to damage()
- *   roots()    slots that hold references for reasons the generic scan cannot
- *              know (unused until the reference graph exists)
+ *   pointers() which words of a range of blocks may hold references
+ *   roots()    the roots of a runtime: slots the generic scan would not find, and
+ *              with skip() the memory it must not look at
  *   reports[]  tables of the plugin's own
  *   close()
  *
@@ -136,7 +137,13 @@ struct hw_heap_info {
 				* points at the end of a block then lies in the next block's
 				* header and is never the address of another block (ptmalloc: 16).
 				* 0: the end of a block may be the start of the next. */
-	uint32_t reserved;
+	uint32_t flags;        /* HW_HEAP_ bits. */
+};
+enum {
+	HW_HEAP_COLLECTED = 1,  /* A collector frees blocks: what no root reaches is pending,
+				 * and no leak. */
+	HW_HEAP_NO_PAST_END = 2 /* A word that points at the end of a block never belongs to it
+				 * (Go pads objects so that none does). */
 };
 
 /* One heap's ledger, or one arena's. */
@@ -155,12 +162,12 @@ struct hw_ledger {
 struct hw_block {
 	hw_addr addr;
 	uint64_t size;
-	uint32_t arena;  /* The plugin's numbering, as in the arena ledgers. */
-	uint32_t type;   /* From host->type(); 0 when not known. */
-	uint32_t layout; /* From host->layout(); 0: every aligned word may be a pointer. */
-	uint8_t state;   /* enum hw_state. */
-	uint8_t flags;   /* HW_BLOCK_ bits. */
+	uint32_t arena; /* The plugin's numbering, as in the arena ledgers. */
+	uint32_t type;  /* From host->type(); 0 when not known, or told by describe(). */
+	uint8_t state;  /* enum hw_state. */
+	uint8_t flags;  /* HW_BLOCK_ bits. */
 	uint16_t reserved;
+	uint32_t reserved2;
 };
 enum {
 	HW_BLOCK_INTERNAL = 1,  /* The allocator's own (a tcache struct): no program data. */
@@ -176,13 +183,26 @@ struct hw_blocks {
 	const struct hw_block *blocks; /* Borrowed for the call. */
 };
 
-/* A reference the generic scan would not find or name. */
+/* One reference from outside the heaps, during roots(). Calls one after the other that
+ * agree in kind, addr, name, tid and goroutine add words to one root. Strings are
+ * copied; NULL: not known. */
 struct hw_root {
 	uint32_t struct_size;
-	int32_t tid; /* Thread, or 0. */
-	hw_addr slot;
-	const char *kind; /* As in the JSON: "tls", "goroutine", "special", … */
-	const char *name;
+	int32_t tid;      /* Thread, or 0. */
+	hw_addr slot;     /* Where the word stands; 0: it stands nowhere (a register). */
+	const char *kind; /* As in the JSON: global tls local register stack goroutine
+			   * finalizer special heap-external. */
+	const char *name; /* Of the variable or slot. */
+	uint64_t value;   /* With slot 0: the word itself. */
+	hw_addr addr;     /* Of the variable that the slot is a part of; 0: the slot's. */
+	uint64_t size;    /* Its bytes; 0: 8. */
+	const char *type;
+	const char *module; /* Base name. */
+	const char *function;
+	const char *file;
+	int32_t line;       /* 0: not known. */
+	int32_t frame;      /* Number of the stack frame, 0 the innermost; -1: none. */
+	uint64_t goroutine; /* Id; 0: none. */
 };
 
 /* A task of a runtime with a scheduler of its own (a goroutine); during goroutines(). */
@@ -378,10 +398,13 @@ struct hw_host {
 	/* False: stop, the user interrupted or the receiver has enough. */
 	bool (*blocks)(void *self, const struct hw_blocks *batch);
 	uint32_t (*type)(void *self, const char *name); /* Interns a type name; ≥ 1. */
-	/* Pointer layout: bit i of mask set: word i may be a pointer; the mask of
-	 * nwords repeats over the block. Returns its id, ≥ 1. */
-	uint32_t (*layout)(void *self, const uint64_t *mask, uint32_t nwords);
+	/* During roots(). root() says false when the caller is to stop. skip(): all that
+	 * [start, end) holds has been named by root(), or is no root: the generic scan
+	 * leaves it out, stacks included. skip_thread(): the same for the registers and the
+	 * stack of a thread. */
 	bool (*root)(void *self, const struct hw_root *root);
+	void (*skip)(void *self, hw_addr start, hw_addr end);
+	void (*skip_thread)(void *self, int32_t tid);
 
 	/* Bad news. damage(): the target contradicts its own format at addr; counted,
 	 * shown in every report, makes the answer incomplete. warn(): a condition the
@@ -441,7 +464,7 @@ struct hw_plugin {
 	bool (*ledger)(void *handle, uint32_t heap, struct hw_ledger *ret);
 	bool (*blocks)(void *handle, uint32_t heap); /* True also when told to stop. */
 	bool (*verify)(void *handle, uint32_t heap); /* Optional (NULL). */
-	bool (*roots)(void *handle);                 /* Optional (NULL). */
+	bool (*roots)(void *handle);                 /* Optional (NULL). False after fail(). */
 	void (*close)(void *handle);                 /* Accepts NULL. */
 	const struct hw_report *reports;
 	uint32_t report_count;
@@ -454,6 +477,13 @@ struct hw_plugin {
 	 * plugin's give nothing. */
 	void (*frames)(void *handle, const hw_addr *pcs, uint32_t count,
 		       void (*receiver)(void *self, const struct hw_call *call), void *self);
+	/* Optional (NULL: every aligned word of every block may be a reference). Which words
+	 * of [start, end), a multiple of 8 bytes of one heap, may be references: sets bit
+	 * i % 64 of bits[i / 64] for the word at start + 8 * i. The bits come cleared. The
+	 * range may hold several blocks and what lies between them (bits there count for
+	 * nothing), or a part of a huge one. False: not known here, and every word counts.
+	 * Called from several threads at once, after open(), without regard to blocks(). */
+	bool (*pointers)(void *handle, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

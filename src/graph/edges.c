@@ -7,7 +7,10 @@
  * pieces of the table, whatever the number of threads. A thread scans a stretch into a buffer;
  * buffers are appended in the order of the stretches: one that is done early is parked, and
  * whoever appends the one before it appends it too. A buffer that is full (one huge block)
- * waits for its turn and then empties itself in between. */
+ * waits for its turn and then empties itself in between.
+ *
+ * In heaps whose plugin tells where references are, it is asked for a window of many blocks at
+ * once, and only the words it names are looked at. */
 #include "graph/edges.h"
 #include "base/array.h"
 #include "base/error.h"
@@ -26,7 +29,8 @@
 #define RUN      256 /* Words filtered between looks at the buffer. */
 #define STRETCH  2   /* Pieces. */
 #define OUT_ROOM 65536
-#define PARKED   16 /* Stretches that may be done before their turn. */
+#define PARKED   16    /* Stretches that may be done before their turn. */
+#define WINDOW   65536 /* Bytes of a typed heap whose references are asked for at once. */
 
 /* What one stretch gave. */
 struct result {
@@ -71,6 +75,10 @@ struct worker {
 	/* The mapping looked at last. */
 	hw_addr view_start, view_end;
 	const uint8_t *view;
+	/* While typed blocks are scanned: the words of [window, window + WINDOW) that may be
+	 * references. 0: every word. */
+	hw_addr window;
+	uint64_t mask[WINDOW / 512];
 	/* Pending words. */
 	uint32_t words;
 	uint32_t segments;
@@ -247,6 +255,39 @@ static inline bool scan_bytes(struct worker *w, uint32_t source, const uint8_t *
 	return w->segments < GROUP || resolve(w);
 }
 
+/* The words at addr that w->mask names. */
+static bool scan_masked(struct worker *w, uint32_t source, hw_addr addr, const uint8_t *bytes,
+			uint64_t count)
+{
+	const uint64_t low = w->scan->table->low;
+	const uint64_t span = w->scan->table->high - low;
+	const uint64_t first = (addr - w->window) / 8;
+
+	for (uint64_t i = 0; i < count;) {
+		const uint64_t shift = (first + i) % 64;
+		const uint64_t run = MIN(64 - shift, count - i);
+		uint64_t bits = w->mask[(first + i) / 64] >> shift;
+
+		if (run < 64)
+			bits &= (UINT64_C(1) << run) - 1;
+		for (; bits; bits &= bits - 1) {
+			uint64_t word;
+
+			memcpy(&word, bytes + (i + (uint32_t)__builtin_ctzll(bits)) * 8, 8);
+			w->word[w->words] = word;
+			w->words += word - low < span;
+		}
+		i += run;
+		if (w->words >= GROUP) {
+			end_segment(w, source);
+			if (!resolve(w))
+				return false;
+		}
+	}
+	end_segment(w, source);
+	return w->segments < GROUP || resolve(w);
+}
+
 static void note_unread(struct worker *w, hw_addr start, hw_addr end, bool *is_noted)
 {
 	if (!*is_noted)
@@ -282,7 +323,8 @@ static bool scan_across(struct worker *w, uint32_t source, hw_addr addr, hw_addr
 			w->view_start = addr;
 			w->view_end = addr + held;
 			w->view = data;
-			if (!scan_bytes(w, source, data, words))
+			if (!(w->window ? scan_masked(w, source, addr, data, words)
+					: scan_bytes(w, source, data, words)))
 				return false;
 			addr += words * 8;
 		} else {
@@ -300,6 +342,53 @@ static inline bool scan_block(struct worker *w, uint32_t id, hw_addr addr, uint6
 	if (addr >= w->view_start && addr < w->view_end && size <= w->view_end - addr)
 		return scan_bytes(w, id, w->view + (addr - w->view_start), size / 8);
 	return scan_across(w, id, addr, addr + size);
+}
+
+/* A block, or a part of a huge one, in the window. */
+static bool scan_typed_block(struct worker *w, uint32_t id, hw_addr addr, uint64_t size)
+{
+	if (addr >= w->view_start && addr < w->view_end && size <= w->view_end - addr)
+		return scan_masked(w, id, addr, w->view + (addr - w->view_start), size / 8);
+	return scan_across(w, id, addr, addr + size);
+}
+
+static void move_window(struct worker *w, uint32_t heap, hw_addr start, hw_addr end)
+{
+	const struct hw_table *t = w->scan->table;
+
+	w->window = start;
+	t->pointers(t->pointers_arg, heap, start, (end + 7) & ~(hw_addr)7, w->mask);
+}
+
+/* The blocks of a piece whose plugin knows where its references are. */
+static bool scan_typed(struct worker *w, const struct hw_piece *piece, uint32_t end,
+		       uint64_t *bytes)
+{
+	const struct hw_table *t = w->scan->table;
+	const uint32_t heap = t->classes[piece->class].heap;
+	const hw_addr base = hw_piece_base(piece);
+	hw_addr window_end = 0;
+	bool ok = true;
+
+	for (uint32_t id = piece->first; id < end && ok; id++) {
+		const hw_addr addr = base + (hw_addr)t->start[id] * 8;
+		const uint64_t size = hw_table_size_inline(t, id);
+
+		for (uint64_t at = 0, part; at < size && ok; at += part) {
+			part = MIN(size - at, WINDOW);
+			if (addr + at + part > window_end) {
+				hw_addr last = base + (hw_addr)t->start[end - 1] * 8 +
+					       hw_table_size_inline(t, end - 1);
+
+				window_end = MIN(addr + at + WINDOW, MAX(last, addr + at + part));
+				move_window(w, heap, addr + at, window_end);
+			}
+			ok = scan_typed_block(w, id, addr + at, part);
+		}
+		*bytes += size;
+	}
+	w->window = 0;
+	return ok && !has_failed(w->scan);
 }
 
 /* The first block of roots->leaves that is not below id. */
@@ -331,6 +420,8 @@ static bool scan_piece(struct worker *w, uint32_t index, uint64_t *bytes)
 
 	if (t->classes[piece->class].flags & (HW_BLOCK_INTERNAL | HW_BLOCK_NOPOINTERS))
 		return true;
+	if (t->classes[piece->class].heap_flags & HW_TABLE_TYPED)
+		return scan_typed(w, piece, end, bytes);
 	for (uint32_t id = piece->first; id < end; id++) {
 		uint64_t size = hw_table_size_inline(t, id);
 
@@ -461,6 +552,7 @@ static void run_worker(void *arg, uint32_t index)
 	w->result = new_result();
 	w->words = w->segments = 0;
 	w->view_start = w->view_end = 0;
+	w->window = 0;
 	w->last_source = HW_NO_BLOCK;
 	w->unread_blocks = w->unread_bytes = 0;
 	if (!w->result)
@@ -539,6 +631,41 @@ struct hw_csr *hw_edges_new(const struct hw_memory *memory, const struct hw_tabl
 	if (scan.unread_blocks)
 		hw_unread_note(memory, table, scan.unread_blocks, scan.unread_bytes, notes);
 	return scan.csr;
+}
+
+struct masked {
+	const struct hw_table *table;
+	uint32_t heap;
+	hw_words_fn fn;
+	void *arg;
+};
+
+static bool mask_words(void *arg, hw_addr addr, const uint64_t *words, size_t count)
+{
+	const struct masked *m = arg;
+	uint64_t bits[RUN / 64];
+	uint64_t kept[RUN];
+
+	m->table->pointers(m->table->pointers_arg, m->heap, addr, addr + count * 8, bits);
+	for (size_t i = 0; i < count; i++)
+		kept[i] = (bits[i / 64] >> (i % 64)) & 1 ? words[i] : 0;
+	return m->fn(m->arg, addr, kept, count);
+}
+
+bool hw_edges_block(const struct hw_memory *memory, const struct hw_table *table, uint32_t block,
+		    hw_words_fn fn, void *arg)
+{
+	const struct hw_piece *piece = &table->pieces[hw_table_piece(table, block)];
+	const struct hw_class *class = &table->classes[piece->class];
+	const hw_addr addr = hw_piece_base(piece) + (hw_addr)table->start[block] * 8;
+	const uint64_t size = hw_table_size_inline(table, block);
+	struct masked masked = {table, class->heap, fn, arg};
+
+	if (class->flags & (HW_BLOCK_INTERNAL | HW_BLOCK_NOPOINTERS))
+		return true;
+	if (class->heap_flags & HW_TABLE_TYPED)
+		return hw_edges_words(memory, addr, size, mask_words, &masked, NULL);
+	return hw_edges_words(memory, addr, size, fn, arg, NULL);
 }
 
 bool hw_edges_words(const struct hw_memory *memory, hw_addr addr, uint64_t size, hw_words_fn fn,

@@ -17,4 +17,8 @@ struct hw_csr *hw_edges_new(const struct hw_memory *memory, const struct hw_tabl
 typedef bool (*hw_words_fn)(void *arg, hw_addr addr, const uint64_t *words, size_t count);
 bool hw_edges_words(const struct hw_memory *memory, hw_addr addr, uint64_t size, hw_words_fn fn,
 		    void *arg, uint64_t *missing_ret);
+/* The same for one live block, as the graph has it: words that are no reference by the word of
+ * the heap's plugin are given as 0; none of blocks without references. */
+bool hw_edges_block(const struct hw_memory *memory, const struct hw_table *table, uint32_t block,
+		    hw_words_fn fn, void *arg);
 #endif

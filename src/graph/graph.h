@@ -31,12 +31,12 @@ struct hw_graph {
 	uint64_t edges;
 	uint64_t reached_blocks, reached_bytes;
 	/* Arrays by node; NULL above the level asked for. */
-	uint64_t *reached;   /* Bit set, by block. */
-	uint32_t *parent;    /* Shortest path towards a root: node, HW_GRAPH_TOP for roots,
-	                      * HW_NO_BLOCK == not reached is told by the bit set. */
-	uint32_t *idom;      /* Immediate dominator: node or HW_GRAPH_TOP. */
-	uint64_t *retained;  /* Bytes, own size included; roots: what they alone hold. */
-	struct hw_csr *csr;  /* Kept up to HW_GRAPH_PATHS; freed for dominators. Private. */
+	uint64_t *reached;    /* Bit set, by block. */
+	uint32_t *parent;     /* Shortest path towards a root: node, HW_GRAPH_TOP for roots,
+			       * HW_NO_BLOCK == not reached is told by the bit set. */
+	uint32_t *idom;       /* Immediate dominator: node or HW_GRAPH_TOP. */
+	uint64_t *retained;   /* Bytes, own size included; roots: what they alone hold. */
+	struct hw_csr *csr;   /* Kept up to HW_GRAPH_PATHS; freed for dominators. Private. */
 	struct hw_tree *tree; /* Index of the dominator tree, made when asked for often. Private. */
 	uint32_t threads;
 };
@@ -67,11 +67,13 @@ bool hw_graph_in(const struct hw_graph *graph, const struct hw_memory *memory, u
 uint32_t hw_graph_children(const struct hw_graph *graph, uint32_t node, uint32_t limit,
 			   uint32_t **list_ret, uint32_t *listed_ret);
 
-/* What no root reaches, without the allocator's own blocks. Heads are blocks no other
+/* What no root reaches, without the allocator's own blocks; in heaps with a collector that is
+ * pending, and in none of the rest. Heads are blocks no other
  * unreached block points to, and one block (the lowest) of each cycle that is reached from no
  * other unreached block. head_bytes[i]: freed with heads[i] (what only it keeps). */
 struct hw_leaks {
 	uint64_t blocks, bytes;
+	uint64_t pending_blocks, pending_bytes;
 	uint32_t *heads; /* Ids, ascending. */
 	uint64_t *head_bytes;
 	uint32_t head_count;

@@ -7,11 +7,6 @@
 #include "graph/graph.h"
 #include "graph/table_private.h"
 
-static bool is_scanned(const struct hw_table *table, uint32_t block)
-{
-	return !(hw_table_flags(table, block) & (HW_BLOCK_INTERNAL | HW_BLOCK_NOPOINTERS));
-}
-
 struct out {
 	const struct hw_table *table;
 	uint32_t block;
@@ -38,9 +33,7 @@ void hw_graph_out(const struct hw_graph *graph, const struct hw_memory *memory, 
 {
 	struct out out = {graph->table, block, fn, arg};
 
-	if (is_scanned(graph->table, block))
-		hw_edges_words(memory, hw_table_addr(graph->table, block),
-			       hw_table_size(graph->table, block), look_at_out, &out, NULL);
+	hw_edges_block(memory, graph->table, block, look_at_out, &out);
 }
 
 struct in {
@@ -86,13 +79,9 @@ bool hw_graph_in(const struct hw_graph *graph, const struct hw_memory *memory, u
 			return false;
 		}
 		for (in.source = piece->first; in.source < end; in.source++) {
-			uint64_t size = hw_table_size_inline(t, in.source);
-
-			done += size;
+			done += hw_table_size_inline(t, in.source);
 			if (in.source != block &&
-			    !hw_edges_words(memory,
-					    hw_piece_base(piece) + (hw_addr)t->start[in.source] * 8,
-					    size, look_at_in, &in, NULL)) {
+			    !hw_edges_block(memory, t, in.source, look_at_in, &in)) {
 				hw_progress_end();
 				return true;
 			}

@@ -176,8 +176,9 @@ static bool weigh_heads(const struct hw_graph *g, const struct hw_csr *csr, cons
 	return true;
 }
 
-/* Counts what leaked. The allocator's own blocks are live, but nobody's loss: *own_ret gets a
- * copy of g->reached in which they count as reached; NULL when none of them is unreached. */
+/* Counts what leaked. The allocator's own blocks are live, but nobody's loss, and those of a
+ * collected heap are pending: *own_ret gets a copy of g->reached in which they count as
+ * reached; NULL when none of them is unreached. */
 static bool count_leaked(const struct hw_graph *g, struct hw_leaks *leaks, uint64_t **own_ret)
 {
 	const size_t words = ((size_t)g->blocks + 63) / 64 + 1;
@@ -189,7 +190,12 @@ static bool count_leaked(const struct hw_graph *g, struct hw_leaks *leaks, uint6
 
 			if (b >= g->blocks)
 				break;
-			if (!(hw_table_flags(g->table, b) & HW_BLOCK_INTERNAL)) {
+			if (hw_table_flags(g->table, b) & HW_BLOCK_INTERNAL) {
+				; /* Nobody's loss. */
+			} else if (hw_table_is_collected(g->table, b)) {
+				leaks->pending_blocks++;
+				leaks->pending_bytes += hw_table_size_inline(g->table, b);
+			} else {
 				leaks->blocks++;
 				leaks->bytes += hw_table_size_inline(g->table, b);
 				continue;

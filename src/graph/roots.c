@@ -13,8 +13,9 @@
 #define POLL  ((uint64_t)1 << 20) /* Bytes between looks at the stop flag. */
 #define SHOWN 3                   /* Unread ranges named. */
 
-const char *const hw_root_kind_names[HW_ROOT_KINDS] = {"global",   "tls",   "local",
-						       "register", "stack", "heap-external"};
+const char *const hw_root_kind_names[HW_ROOT_KINDS] = {"global",    "tls",     "local",
+						       "register",  "stack",   "goroutine",
+						       "finalizer", "special", "heap-external"};
 
 const char *hw_gather_name(struct gather *g, const char *fmt, ...)
 {
@@ -143,26 +144,38 @@ void hw_gather_scan(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn,
 	}
 }
 
-void hw_gather_scan_rest(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg)
+static void scan_without(struct gather *g, const struct hw_range_pair *skip, size_t count,
+			 struct hw_range_pair range, hw_slot_fn fn, void *arg)
 {
+	hw_addr start = range.start;
 	size_t low = 0;
-	size_t high = g->skip_count;
+	size_t high = count;
 
 	while (low < high) { /* First one that ends above start. */
 		size_t middle = low + (high - low) / 2;
 
-		if (g->skip[middle].end <= start)
+		if (skip[middle].end <= start)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; start < end && low < g->skip_count && g->skip[low].start < end; low++) {
-		if (start < g->skip[low].start)
-			hw_gather_scan(g, start, g->skip[low].start, fn, arg);
-		start = g->skip[low].end;
+	for (; start < range.end && low < count && skip[low].start < range.end; low++) {
+		if (start < skip[low].start)
+			hw_gather_scan(g, start, skip[low].start, fn, arg);
+		start = skip[low].end;
 	}
-	if (start < end)
-		hw_gather_scan(g, start, end, fn, arg);
+	if (start < range.end)
+		hw_gather_scan(g, start, range.end, fn, arg);
+}
+
+void hw_gather_scan_rest(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg)
+{
+	scan_without(g, g->skip, g->skip_count, (struct hw_range_pair){start, end}, fn, arg);
+}
+
+void hw_gather_scan_unnamed(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg)
+{
+	scan_without(g, g->named, g->named_count, (struct hw_range_pair){start, end}, fn, arg);
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -173,14 +186,30 @@ static int compare_pairs(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+size_t hw_gather_merge(struct hw_range_pair *ranges, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(ranges, count, sizeof(*ranges), compare_pairs);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && ranges[i].start <= ranges[kept - 1].end)
+			ranges[kept - 1].end = MAX(ranges[kept - 1].end, ranges[i].end);
+		else
+			ranges[kept++] = ranges[i];
+	}
+	return kept;
+}
+
 /* Stacks, thread-locals and what claims cover: somebody else's, or nobody's. */
 static void find_skips(struct gather *g)
 {
 	const struct hw_stacks *stacks = g->stacks;
 	const struct hw_claimed *claims;
 	uint32_t count;
-	size_t kept = 0;
 
+	for (size_t i = 0; i < g->named_count; i++)
+		hw_gather_skip(g, g->named[i].start, g->named[i].end);
 	claims = hw_heaps_claims(g->heaps, &count);
 	for (uint32_t i = 0; i < count; i++)
 		hw_gather_skip(g, claims[i].start, claims[i].end);
@@ -198,15 +227,7 @@ static void find_skips(struct gather *g)
 		for (uint32_t j = 0; j < thread->tls_count; j++)
 			hw_gather_skip(g, thread->tls[j].start, thread->tls[j].end);
 	}
-	if (g->skip_count)
-		qsort(g->skip, g->skip_count, sizeof(*g->skip), compare_pairs);
-	for (size_t i = 0; i < g->skip_count; i++) {
-		if (kept && g->skip[i].start <= g->skip[kept - 1].end)
-			g->skip[kept - 1].end = MAX(g->skip[kept - 1].end, g->skip[i].end);
-		else
-			g->skip[kept++] = g->skip[i];
-	}
-	g->skip_count = kept;
+	g->skip_count = hw_gather_merge(g->skip, g->skip_count);
 }
 
 /* A node and its place before sorting. */
@@ -388,12 +409,13 @@ static void find_lost_threads(struct gather *g)
 static bool gather_all(struct gather *g, const struct hw_roots_options *options,
 		       struct hw_notes *notes)
 {
+	hw_table_span(g->table, &g->low, &g->high);
+	hw_gather_named(g);
 	find_skips(g);
 	find_unread(g, notes);
 	find_lost_threads(g);
 	if (!hw_table_count(g->table))
 		return !g->is_broken;
-	hw_table_span(g->table, &g->low, &g->high);
 	hw_gather_globals(g);
 	hw_gather_tls(g);
 	hw_gather_stacks(g);
@@ -421,8 +443,11 @@ struct hw_roots *hw_roots_new(const struct hw_memory *memory, struct hw_modules 
 	bool is_done;
 
 	roots->strings = g_string_chunk_new(4096);
+	g.named_threads = g_hash_table_new(NULL, NULL);
 	is_done = gather_all(&g, options, notes);
 	hw_array_resize(g.skip, g.skip_room, 0, sizeof(*g.skip));
+	hw_array_resize(g.named, g.named_room, 0, sizeof(*g.named));
+	g_hash_table_unref(g.named_threads);
 	if (is_done && !hw_stop_requested())
 		return roots;
 	if (is_done || hw_stop_requested())

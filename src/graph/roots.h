@@ -14,9 +14,13 @@ enum hw_root_kind { /* Names in the JSON: hw_root_kind_names. */
 		    HW_ROOT_TLS,
 		    HW_ROOT_LOCAL, /* A frame slot with a variable's name. */
 		    HW_ROOT_REGISTER,
-		    HW_ROOT_STACK,    /* A frame slot without a name. */
-		    HW_ROOT_EXTERNAL, /* "heap-external": anonymous or shared memory no heap owns.
-				       */
+		    HW_ROOT_STACK,     /* A frame slot without a name. */
+		    HW_ROOT_GOROUTINE, /* A slot of a goroutine's stack, or of what belongs to it.
+					*/
+		    HW_ROOT_FINALIZER, /* An object with a finalizer, and what that needs. */
+		    HW_ROOT_SPECIAL,   /* What a runtime keeps for reasons of its own. */
+		    HW_ROOT_EXTERNAL,  /* "heap-external": anonymous or shared memory no heap owns.
+					*/
 		    HW_ROOT_KINDS
 };
 extern const char *const hw_root_kind_names[HW_ROOT_KINDS];
@@ -33,6 +37,8 @@ struct hw_root_node {
 	int32_t line;         /* 0: not known. */
 	int32_t tid;          /* Thread, or 0. */
 	int32_t frame;        /* Number of the frame, -1: none. */
+	uint64_t goroutine;   /* Id, or 0. */
+	uint64_t value;       /* The word of references whose slot is 0; of plugins' roots. */
 };
 
 /* One word of a root that points into a block. */
@@ -65,7 +71,8 @@ struct hw_roots_options {
 /* Scans every writable byte outside the heaps: module data and bss, thread-locals,
  * registers, stacks from sp - 128 to their end, anonymous and shared mappings. Allocator
  * metadata, libc's dtv and TLS bookkeeping, stale stack below sp - 128 and stacks of dead
- * threads are no roots. Unread pointer-bearing memory makes the notes incomplete. */
+ * threads are no roots. Plugins add roots of their own and name memory that the scan leaves
+ * out. Unread pointer-bearing memory makes the notes incomplete. */
 struct hw_roots *hw_roots_new(const struct hw_memory *memory, struct hw_modules *modules,
 			      const struct hw_stacks *stacks, struct hw_heaps *heaps,
 			      const struct hw_table *table, const struct hw_roots_options *options,

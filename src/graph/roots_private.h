@@ -19,8 +19,12 @@ struct gather {
 	/* What the generic scan leaves out: sorted, disjoint. */
 	struct hw_range_pair *skip;
 	size_t skip_count, skip_room;
-	bool is_broken;   /* Out of memory. */
-	uint64_t scanned; /* Bytes, for the progress line. */
+	/* Of these, what plugins named: stacks leave it out, too. */
+	struct hw_range_pair *named;
+	size_t named_count, named_room;
+	GHashTable *named_threads; /* Tids. */
+	bool is_broken;            /* Out of memory. */
+	uint64_t scanned;          /* Bytes, for the progress line. */
 };
 
 /* Called with every word that points into a block. */
@@ -28,8 +32,10 @@ typedef void (*hw_slot_fn)(void *arg, hw_addr slot, uint32_t block);
 
 /* The held bytes of [start, end), word by word, by ascending address. */
 void hw_gather_scan(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg);
-/* The same without what g->skip covers. */
+/* The same without what g->skip covers, */
 void hw_gather_scan_rest(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg);
+/* or without what g->named covers. */
+void hw_gather_scan_unnamed(struct gather *g, hw_addr start, hw_addr end, hw_slot_fn fn, void *arg);
 
 /* The block that a word points into, if that is a root's business. */
 bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret);
@@ -46,8 +52,12 @@ void hw_gather_leaf(struct gather *g, uint32_t block);
 /* Copies made of names that are put together. */
 const char *hw_gather_name(struct gather *g, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
+void hw_gather_named(struct gather *g);   /* roots_named.c: first. */
 void hw_gather_globals(struct gather *g); /* roots_globals.c */
 void hw_gather_tls(struct gather *g);     /* roots_tls.c */
 void hw_gather_stacks(struct gather *g);  /* roots_stacks.c: registers, too. */
 void hw_gather_anon(struct gather *g);    /* roots_anon.c */
+
+/* Sorts ranges and merges those that touch; returns how many are left. */
+size_t hw_gather_merge(struct hw_range_pair *ranges, size_t count);
 #endif

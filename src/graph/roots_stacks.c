@@ -160,11 +160,13 @@ void hw_gather_stacks(struct gather *g)
 	for (uint32_t i = 0; i < g->stacks->count && i < g->memory->target->thread_count; i++) {
 		const struct hw_thread_stack *thread = &g->stacks->threads[i];
 
+		if (g_hash_table_contains(g->named_threads, GINT_TO_POINTER(thread->tid)))
+			continue;
 		gather_registers(g, i);
 		for (uint32_t j = 0; j < thread->range_count && thread->frame_count; j++) {
 			struct scan s = {.g = g, .thread = thread, .range = &thread->range[j]};
 
-			hw_gather_scan(g, s.range->start, s.range->end, found, &s);
+			hw_gather_scan_unnamed(g, s.range->start, s.range->end, found, &s);
 		}
 	}
 }

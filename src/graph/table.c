@@ -102,6 +102,11 @@ uint8_t hw_table_flags(const struct hw_table *table, uint32_t id)
 	return class_of(table, id)->flags;
 }
 
+bool hw_table_is_collected(const struct hw_table *table, uint32_t id)
+{
+	return class_of(table, id)->heap_flags & HW_HEAP_COLLECTED;
+}
+
 void hw_table_span(const struct hw_table *table, hw_addr *low_ret, hw_addr *high_ret)
 {
 	*low_ret = table->low;
@@ -136,7 +141,7 @@ uint32_t hw_table_settle(const struct hw_table *table, const struct hw_slab *sla
 	size = hw_table_size_inline(table, id);
 	if (word < hw_block_reach(&table->classes[piece->class], addr, size))
 		return id;
-	if (word != addr + size)
+	if (word != addr + size || (table->classes[piece->class].heap_flags & HW_HEAP_NO_PAST_END))
 		return HW_NO_BLOCK;
 	if (guessed_ret)
 		*guessed_ret = true;

@@ -12,7 +12,7 @@
 #define HW_GRAPH_TABLE_H
 #include "heap/heap.h"
 
-#define HW_NO_BLOCK UINT32_MAX
+#define HW_NO_BLOCK   UINT32_MAX
 #define HW_BLOCKS_MAX ((UINT32_C(1) << 31) - 2)
 
 struct hw_table;
@@ -26,17 +26,19 @@ uint32_t hw_table_count(const struct hw_table *table);
 uint64_t hw_table_bytes(const struct hw_table *table); /* Sum of all sizes. */
 hw_addr hw_table_addr(const struct hw_table *table, uint32_t id);
 uint64_t hw_table_size(const struct hw_table *table, uint32_t id);
-uint32_t hw_table_heap(const struct hw_table *table, uint32_t id);  /* Heap id. */
+uint32_t hw_table_heap(const struct hw_table *table, uint32_t id); /* Heap id. */
 uint32_t hw_table_arena(const struct hw_table *table, uint32_t id);
-uint32_t hw_table_type(const struct hw_table *table, uint32_t id);  /* hw_heaps type; 0: unknown. */
+uint32_t hw_table_type(const struct hw_table *table, uint32_t id); /* hw_heaps type; 0: unknown. */
 /* HW_BLOCK_ bits. Blocks with HW_BLOCK_INTERNAL or HW_BLOCK_NOPOINTERS are never scanned. */
 uint8_t hw_table_flags(const struct hw_table *table, uint32_t id);
+/* Does a collector free blocks of its heap? */
+bool hw_table_is_collected(const struct hw_table *table, uint32_t id);
 
 /* The live block that a word points into, by its value alone. In heaps with a header
  * of 16 bytes before each block (ptmalloc) the word less 16 is looked up among chunks, so that a
  * one-past-the-end pointer stays with its own block. In others: the block that contains
  * it, and if that is not live and the word ends a live block, that one (*guessed_ret, may be
- * NULL). HW_NO_BLOCK when there is none. */
+ * NULL), but not in heaps with HW_HEAP_NO_PAST_END. HW_NO_BLOCK when there is none. */
 uint32_t hw_table_find(const struct hw_table *table, uint64_t word, bool *guessed_ret);
 /* The live block that contains addr, exactly. */
 uint32_t hw_table_at(const struct hw_table *table, hw_addr addr);

@@ -21,6 +21,7 @@ struct hw_builder {
 	uint32_t heap; /* Of the last block. */
 	uint32_t heaps_seen;
 	uint32_t class; /* Of the last block. */
+	uint8_t heap_flags;
 	bool too_many;
 	bool no_memory;
 };
@@ -74,7 +75,7 @@ static void leave_out(struct hw_table *t, hw_addr addr, uint64_t size)
 static bool is_same(const struct hw_class *a, const struct hw_class *b)
 {
 	return a->heap == b->heap && a->arena == b->arena && a->type == b->type &&
-	       a->flags == b->flags && a->header == b->header;
+	       a->flags == b->flags && a->header == b->header && a->heap_flags == b->heap_flags;
 }
 
 /* Classes are few and come in runs: looked for from the last one added backwards, not
@@ -143,6 +144,11 @@ static bool append(struct hw_builder *b, hw_addr addr, uint64_t size)
 	return true;
 }
 
+void hw_builder_flags(struct hw_builder *b, uint8_t heap_flags)
+{
+	b->heap_flags = heap_flags;
+}
+
 bool hw_builder_add(struct hw_builder *b, const struct hw_blocks *batch, uint32_t header)
 {
 	const uint8_t *at = (const uint8_t *)batch->blocks;
@@ -157,8 +163,8 @@ bool hw_builder_add(struct hw_builder *b, const struct hw_blocks *batch, uint32_
 	}
 	for (uint32_t i = 0; i < batch->count; i++, at += batch->block_size) {
 		const struct hw_block *block = (const struct hw_block *)(const void *)at;
-		struct hw_class class = {batch->heap, block->arena, block->type, header,
-					 block->flags};
+		struct hw_class class = {batch->heap, block->arena, block->type,
+					 header,      block->flags, b->heap_flags};
 
 		if (block->state != HW_LIVE)
 			continue;
@@ -362,18 +368,35 @@ static bool take_batch(void *arg, const struct hw_blocks *batch)
 	return hw_builder_add(reader->builder, batch, reader->header);
 }
 
+static void ask_pointers(void *heaps, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits)
+{
+	hw_heaps_pointers(heaps, heap, start, end, bits);
+}
+
 struct hw_table *hw_table_new(struct hw_heaps *heaps, struct hw_notes *notes, GError **error)
 {
 	struct heap_reader reader = {.builder = hw_builder_new()};
 	uint32_t count = hw_heaps_count(heaps);
+	struct hw_table *table;
 
 	for (uint32_t i = 0; i < count; i++) {
-		reader.header = hw_heaps_at(heaps, i)->block_header;
+		const struct hw_heap *heap = hw_heaps_at(heaps, i);
+		uint8_t flags = heap->flags & (HW_HEAP_COLLECTED | HW_HEAP_NO_PAST_END);
+
+		reader.header = heap->block_header;
+		if (hw_heaps_is_typed(heaps, i))
+			flags |= HW_TABLE_TYPED;
+		hw_builder_flags(reader.builder, flags);
 		if (!hw_heaps_blocks(heaps, i, take_batch, &reader, error)) {
 			hw_builder_free(reader.builder);
 			return NULL;
 		}
 	}
 	hw_progress_end();
-	return hw_builder_finish(reader.builder, notes, error);
+	table = hw_builder_finish(reader.builder, notes, error);
+	if (table) {
+		table->pointers = ask_pointers;
+		table->pointers_arg = heaps;
+	}
+	return table;
 }

@@ -35,7 +35,9 @@ struct hw_class {
 	uint32_t type;
 	uint32_t header; /* block_header of the heap. */
 	uint8_t flags;
+	uint8_t heap_flags; /* HW_HEAP_ bits, and HW_TABLE_TYPED. */
 };
+#define HW_TABLE_TYPED 0x80 /* The plugin tells which words may be references. */
 
 struct hw_piece {
 	uint32_t slab;  /* addr >> HW_SLAB_BITS. */
@@ -93,6 +95,9 @@ struct hw_table {
 	/* Left out: not at a multiple of 8, overlapping, or beyond HW_ADDR_BITS. */
 	uint64_t odd_blocks, odd_bytes;
 	hw_addr odd_first;
+	/* For classes with HW_TABLE_TYPED; as hw_heaps_pointers(). */
+	void (*pointers)(void *arg, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits);
+	void *pointers_arg;
 };
 
 /* Piece of an id: O(log of the pieces in 256 ids). */
@@ -178,6 +183,8 @@ void hw_builder_free(struct hw_builder *builder); /* Accepts NULL. */
 /* A batch of the heap that has these headers; blocks not live are skipped. False: out
  * of memory or too many, see hw_builder_finish(). */
 bool hw_builder_add(struct hw_builder *builder, const struct hw_blocks *batch, uint32_t header);
+/* HW_HEAP_ bits and HW_TABLE_TYPED of the heaps that the next batches are of; at first none. */
+void hw_builder_flags(struct hw_builder *builder, uint8_t heap_flags);
 /* Frees builder. NULL on error; odd blocks are in the notes. */
 struct hw_table *hw_builder_finish(struct hw_builder *builder, struct hw_notes *notes,
 				   GError **error);

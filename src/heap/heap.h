@@ -27,6 +27,7 @@ struct hw_heap {
 	char *how;
 	enum hw_confidence confidence; /* Worst of open() and ledger(). */
 	uint32_t block_header;         /* As in struct hw_heap_info. */
+	uint32_t flags;                /* HW_HEAP_ bits. */
 	bool has_ledger;
 	struct hw_ledger ledger;
 	GArray *arenas; /* struct hw_arena_ledger, by arena. */
@@ -72,6 +73,25 @@ typedef bool (*hw_goroutine_fn)(void *arg, const struct hw_plugin *plugin, void 
 /* *known_ret: is there a plugin with goroutines that found its runtime? */
 bool hw_heaps_goroutines(struct hw_heaps *heaps, hw_goroutine_fn fn, void *arg, bool *known_ret,
 			 GError **error);
+/* Receives what plugins say during roots(). Strings are borrowed for the call. */
+struct hw_root_sink {
+	void *arg;
+	bool (*root)(void *arg, const struct hw_root *root); /* False: enough. */
+	void (*skip)(void *arg, hw_addr start, hw_addr end);
+	void (*skip_thread)(void *arg, int32_t tid);
+};
+/* Asks every open plugin for its roots. One that fails is noted, and *incomplete_ret set: some
+ * of its roots may be missing. False only when interrupted. */
+bool hw_heaps_roots(struct hw_heaps *heaps, const struct hw_root_sink *sink, bool *incomplete_ret,
+		    GError **error);
+
+/* Does a heap's plugin know where its references are? */
+bool hw_heaps_is_typed(const struct hw_heaps *heaps, uint32_t index);
+/* Which words of [start, end) may be references, as pointers() in <heapwalk/plugin.h> has it;
+ * bits has room for the words and is cleared here. Of a heap that is typed. Threads may call
+ * it together. */
+void hw_heaps_pointers(const struct hw_heaps *heaps, uint32_t index, hw_addr start, hw_addr end,
+		       uint64_t *bits);
 
 /* Runs a report of a plugin into out. Error USAGE when there is no such report,
  * UNSUPPORTED when no heap of that plugin is in the target. */

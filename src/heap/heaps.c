@@ -333,6 +333,49 @@ bool hw_heaps_goroutines(struct hw_heaps *heaps, hw_goroutine_fn fn, void *arg, 
 	return true;
 }
 
+bool hw_heaps_roots(struct hw_heaps *heaps, const struct hw_root_sink *sink, bool *incomplete_ret,
+		    GError **error)
+{
+	for (guint i = 0; i < heaps->instances->len; i++) {
+		struct hw_instance *in = heaps->instances->pdata[i];
+		bool ok;
+
+		if (!in->handle || !in->plugin->roots)
+			continue;
+		in->roots = sink;
+		ok = in->plugin->roots(in->handle);
+		in->roots = NULL;
+		if (hw_stop_requested())
+			return take_failure(in, "roots", error);
+		if (ok)
+			continue;
+		*incomplete_ret = true;
+		hw_notes_missing(heaps->notes, "roots-failed", NULL, "%s",
+				 in->failure ? in->failure->message
+					     : "a plugin could not name its roots");
+		g_clear_error(&in->failure);
+	}
+	return true;
+}
+
+bool hw_heaps_is_typed(const struct hw_heaps *heaps, uint32_t index)
+{
+	const struct hw_heap *heap = heaps->heaps->pdata[index];
+
+	return heap->plugin->pointers != NULL;
+}
+
+void hw_heaps_pointers(const struct hw_heaps *heaps, uint32_t index, hw_addr start, hw_addr end,
+		       uint64_t *bits)
+{
+	const struct hw_heap *heap = heaps->heaps->pdata[index];
+	const size_t bytes = (size_t)((end - start + 511) / 512) * 8;
+
+	memset(bits, 0, bytes);
+	if (!heap->plugin->pointers(heap->instance->handle, index, start, end, bits))
+		memset(bits, 0xff, bytes);
+}
+
 /* The open plugin and its report. NULL with *error set as hw_heaps_report() says. */
 static const struct hw_report *find_report(struct hw_heaps *heaps, const char *plugin,
 					   const char *report, struct hw_instance **ret,

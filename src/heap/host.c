@@ -115,8 +115,10 @@ static uint32_t add_heap(void *self, const struct hw_heap_info *info)
 	heap->version = g_strdup(info->version ? info->version : "unknown");
 	heap->how = g_strdup(info->how ? info->how : "");
 	heap->confidence = MIN(info->confidence, HW_GUESSED);
-	if (info->struct_size >= offsetof(struct hw_heap_info, reserved))
+	if (info->struct_size >= offsetof(struct hw_heap_info, flags))
 		heap->block_header = info->block_header;
+	if (info->struct_size >= sizeof(*info))
+		heap->flags = info->flags;
 	heap->arenas = g_array_new(FALSE, TRUE, sizeof(struct hw_arena_ledger));
 	g_ptr_array_add(in->heaps->heaps, heap);
 	return heap->id;
@@ -195,17 +197,33 @@ static uint32_t type(void *self, const char *name)
 	return heaps->types->len - 1;
 }
 
-/* Layouts and roots are for the reference graph; until there is one, a plugin's word
- * is taken and dropped. */
-static uint32_t layout(void *self G_GNUC_UNUSED, const uint64_t *mask G_GNUC_UNUSED,
-		       uint32_t nwords G_GNUC_UNUSED)
+static bool root(void *self, const struct hw_root *found)
 {
-	return 0;
+	struct hw_instance *in = self;
+	struct hw_root copy = {.frame = -1};
+
+	if (!in->roots || hw_stop_requested())
+		return false;
+	memcpy(&copy, found, MIN(found->struct_size, sizeof(copy)));
+	copy.kind = copy.kind ? copy.kind : "";
+	copy.name = copy.name ? copy.name : "";
+	return in->roots->root(in->roots->arg, &copy);
 }
 
-static bool root(void *self G_GNUC_UNUSED, const struct hw_root *found G_GNUC_UNUSED)
+static void skip(void *self, hw_addr start, hw_addr end)
 {
-	return true;
+	struct hw_instance *in = self;
+
+	if (in->roots && start < end)
+		in->roots->skip(in->roots->arg, start, end);
+}
+
+static void skip_thread(void *self, int32_t tid)
+{
+	struct hw_instance *in = self;
+
+	if (in->roots)
+		in->roots->skip_thread(in->roots->arg, tid);
 }
 
 static char *format(const char *fmt, va_list args) G_GNUC_PRINTF(1, 0);
@@ -305,8 +323,9 @@ void hw_host_init(struct hw_instance *instance)
 	    .arena = arena,
 	    .blocks = blocks,
 	    .type = type,
-	    .layout = layout,
 	    .root = root,
+	    .skip = skip,
+	    .skip_thread = skip_thread,
 	    .damage = damage,
 	    .warn = warn,
 	    .fail = fail,

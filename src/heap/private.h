@@ -18,6 +18,7 @@ struct hw_instance {
 	hw_goroutine_fn goroutine; /* Receiver while goroutines() runs. */
 	void *goroutine_arg;
 	hw_addr blocks_next; /* Lowest address the next block may have. */
+	const struct hw_root_sink *roots; /* Receiver while roots() runs. */
 };
 
 struct hw_heaps {

@@ -84,8 +84,9 @@ static GHashTable *group_threads(struct hw_session *s, struct hw_census *c)
 
 static bool is_threads_own(const struct hw_root_node *node)
 {
-	return node->tid && (node->kind == HW_ROOT_TLS || node->kind == HW_ROOT_LOCAL ||
-			     node->kind == HW_ROOT_REGISTER || node->kind == HW_ROOT_STACK);
+	return node->tid && !node->goroutine &&
+	       (node->kind == HW_ROOT_TLS || node->kind == HW_ROOT_LOCAL ||
+		node->kind == HW_ROOT_REGISTER || node->kind == HW_ROOT_STACK);
 }
 
 static void fill_groups(const struct hw_roots *roots, GHashTable *by_tid, uint32_t *group)

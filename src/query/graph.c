@@ -106,8 +106,14 @@ static bool register_word(const struct hw_session *s, const struct hw_root_node 
 
 bool hw_session_root_word(const struct hw_session *s, const struct hw_root_ref *ref, uint64_t *ret)
 {
+	const struct hw_root_node *node = &s->roots->nodes[ref->root];
+
 	if (ref->slot)
 		return hw_memory_word(s->memory, ref->slot, ret);
+	if (node->value) {
+		*ret = node->value;
+		return true;
+	}
 	return register_word(s, &s->roots->nodes[ref->root], ret);
 }
 

@@ -119,6 +119,10 @@ struct hw_leak_groups *hw_leak_groups_query(struct hw_session *s, GError **error
 	l->blocks = leaks->blocks;
 	l->bytes = leaks->bytes;
 	l->heads = leaks->head_count;
+	for (uint32_t i = 0; i < hw_heaps_count(s->heaps); i++)
+		l->has_collector |= hw_heaps_at(s->heaps, i)->flags & HW_HEAP_COLLECTED;
+	l->pending_blocks = leaks->pending_blocks;
+	l->pending_bytes = leaks->pending_bytes;
 	l->live_blocks = hw_table_count(s->table);
 	l->live_bytes = hw_table_bytes(s->table);
 	group_heads(s, leaks, l);

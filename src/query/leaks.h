@@ -29,6 +29,8 @@ struct hw_leak_groups {
 	uint64_t blocks, bytes, heads;
 	uint64_t shared_bytes;            /* Kept by more than one head: freed by none alone. */
 	uint64_t live_blocks, live_bytes; /* All live blocks, for scale. */
+	bool has_collector;               /* Of some heap; what no root reaches in it is pending. */
+	uint64_t pending_blocks, pending_bytes;
 	GArray *groups; /* struct hw_leak_group, by freed descending, then example. */
 	GArray *list;   /* The first HW_LEAK_HEADS of struct hw_leak_head, by freed
 			 * descending, then block. */

@@ -14,9 +14,12 @@ static void append_place(GString *to, const struct hw_root_node *r)
 		g_string_append_printf(to, ", %s:%d", r->file, r->line);
 	else if (r->file)
 		g_string_append_printf(to, ", %s", r->file);
-	if (r->tid)
+	if (r->goroutine)
+		g_string_append_printf(to, ", goroutine %" PRIu64, r->goroutine);
+	else if (r->tid)
 		g_string_append_printf(to, ", thread %d", r->tid);
-	if (r->frame >= 0 && r->tid && r->kind != HW_ROOT_TLS && r->kind != HW_ROOT_GLOBAL)
+	if (r->frame >= 0 && (r->tid || r->goroutine) && r->kind != HW_ROOT_TLS &&
+	    r->kind != HW_ROOT_GLOBAL)
 		g_string_append_printf(to, ", frame %d", r->frame);
 }
 
@@ -31,7 +34,7 @@ char *hw_holder_root_name(const struct hw_root_node *r)
 char *hw_holder_root(const struct hw_root_node *r)
 {
 	static const char *const words[HW_ROOT_KINDS] = {
-	    "global", "thread-local", "local", "register", "stack", "",
+	    "global", "thread-local", "local", "register", "stack", "", "finalizer", "", "",
 	};
 	g_autofree char *name = hw_holder_root_name(r);
 	const char *word = r->kind < HW_ROOT_KINDS ? words[r->kind] : "";
@@ -46,7 +49,7 @@ static struct hw_value count_or_null(bool is_known, int64_t count)
 
 void hw_holder_root_json(struct hw_answer *a, const char *key, const struct hw_root_node *r)
 {
-	const bool has_frame = r->frame >= 0 && r->tid && r->kind != HW_ROOT_TLS;
+	const bool has_frame = r->frame >= 0 && (r->tid || r->goroutine) && r->kind != HW_ROOT_TLS;
 
 	hw_answer_begin(a, key, NULL);
 	hw_answer_field(a, "kind", NULL,
@@ -55,6 +58,7 @@ void hw_holder_root_json(struct hw_answer *a, const char *key, const struct hw_r
 	hw_answer_field(a, "type", NULL, hw_text(r->type));
 	hw_answer_field(a, "module", NULL, hw_text(r->module));
 	hw_answer_field(a, "thread", NULL, count_or_null(r->tid != 0, r->tid));
+	hw_answer_field(a, "goroutine", NULL, r->goroutine ? hw_id(r->goroutine) : hw_null());
 	hw_answer_field(a, "frame", NULL, count_or_null(has_frame, r->frame));
 	hw_answer_field(a, "function", NULL, hw_text(r->function));
 	hw_answer_field(a, "file", NULL, hw_text(r->file));

@@ -49,8 +49,14 @@ static void leaks_json(struct hw_answer *a, struct hw_session *s, const struct h
 	hw_answer_field(a, "shared", NULL, hw_size(l->shared_bytes));
 	hw_answer_field(a, "complete", NULL, hw_flag(hw_session_is_complete(s)));
 	hw_answer_end(a);
-	/* No allocator that is decoded yet has a collector. */
-	hw_answer_field(a, "pending", NULL, hw_null());
+	if (l->has_collector) {
+		hw_answer_begin(a, "pending", NULL);
+		hw_answer_field(a, "blocks", NULL, hw_count(l->pending_blocks));
+		hw_answer_field(a, "bytes", NULL, hw_size(l->pending_bytes));
+		hw_answer_end(a);
+	} else {
+		hw_answer_field(a, "pending", NULL, hw_null());
+	}
 	hw_answer_begin(a, "live", NULL);
 	hw_answer_field(a, "blocks", NULL, hw_count(l->live_blocks));
 	hw_answer_field(a, "bytes", NULL, hw_size(l->live_bytes));
@@ -99,6 +105,22 @@ static void groups_text(struct hw_answer *a, struct hw_session *s, const struct 
 	hw_holder_more(a, l->groups->len - shown, "group");
 }
 
+/* What the collector will free by itself. */
+static void pending_text(struct hw_answer *a, const struct hw_leak_groups *l, bool is_complete)
+{
+	g_autofree char *bytes = hw_answer_size(a, l->pending_bytes);
+	char blocks[32];
+
+	if (l->has_collector)
+		hw_answer_line(
+		    a, HW_TONE_PLAIN,
+		    "%s%s in %s block%s of collected heaps %s reached by no root either: "
+		    "pending, not leaked.",
+		    is_complete ? "" : "At most ", bytes,
+		    hw_text_count(blocks, sizeof(blocks), l->pending_blocks),
+		    l->pending_blocks == 1 ? "" : "s", l->pending_blocks == 1 ? "is" : "are");
+}
+
 static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct hw_leak_groups *l,
 		       uint32_t limit)
 {
@@ -111,7 +133,9 @@ static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct h
 	hw_answer_target(a, s->target);
 	hw_answer_gap(a);
 	if (!l->blocks) {
-		if (is_complete)
+		if (is_complete && l->has_collector)
+			hw_answer_line(a, HW_TONE_GOOD, "No leaks.");
+		else if (is_complete)
 			hw_answer_line(a, HW_TONE_GOOD,
 				       "No leaks: a root reaches every live block (%s).", live);
 		else
@@ -119,6 +143,7 @@ static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct h
 				       "At most 0 B of what was found: a root reaches every "
 				       "live block of it (%s).",
 				       live);
+		pending_text(a, l, is_complete);
 		hw_answer_completeness(a, &s->notes, false);
 		return;
 	}
@@ -135,6 +160,7 @@ static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct h
 		       "of all that only it keeps.",
 		       hw_text_count(heads, sizeof(heads), l->heads), l->heads == 1 ? "" : "s",
 		       l->heads == 1 ? "it" : "them");
+	pending_text(a, l, is_complete);
 	groups_text(a, s, l, limit);
 	if (l->shared_bytes)
 		hw_answer_line(a, HW_TONE_DIM, "  %s more is kept by several heads together",

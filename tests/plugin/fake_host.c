@@ -297,19 +297,32 @@ static uint32_t type(void *self, const char *name)
 	return fake->types->len;
 }
 
-static uint32_t layout(void *self, const uint64_t *mask G_GNUC_UNUSED, uint32_t nwords)
+static bool root(void *self, const struct hw_root *found)
 {
 	struct fake_host *fake = self;
 
-	if (nwords == 0)
-		breach(fake, "layout() of no words");
-	return ++fake->layouts;
+	if (found->struct_size != sizeof(*found) || !found->kind || !found->name)
+		breach(fake, "root(): size %u, kind or name missing", found->struct_size);
+	else if (!found->slot && !found->value)
+		breach(fake, "root() %s: neither slot nor value", found->name);
+	if (fake->phase != FAKE_OTHER)
+		breach(fake, "root() outside roots()");
+	fake->roots++;
+	return true;
 }
 
-static bool root(void *self, const struct hw_root *found G_GNUC_UNUSED)
+static void skip(void *self, hw_addr start, hw_addr end)
 {
-	((struct fake_host *)self)->roots++;
-	return true;
+	struct fake_host *fake = self;
+
+	if (start >= end)
+		breach(fake, "skip() of 0x%" PRIx64 " to 0x%" PRIx64, start, end);
+	fake->skips++;
+}
+
+static void skip_thread(void *self, int32_t tid G_GNUC_UNUSED)
+{
+	((struct fake_host *)self)->skips++;
 }
 
 static void damage(void *self, hw_addr addr, const char *fmt, ...)
@@ -426,8 +439,9 @@ const struct hw_host fake_host_calls = {
     .arena = arena,
     .blocks = blocks,
     .type = type,
-    .layout = layout,
     .root = root,
+    .skip = skip,
+    .skip_thread = skip_thread,
     .damage = damage,
     .warn = warn,
     .fail = fail,

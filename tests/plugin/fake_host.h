@@ -81,7 +81,7 @@ struct fake_host {
 	uint64_t damage_count;
 	GPtrArray *warnings; /* char *: "code: text" */
 	GPtrArray *types;    /* char * */
-	uint32_t layouts;
+	uint32_t skips;
 	uint32_t roots;
 	bool incomplete;
 	char *failure;

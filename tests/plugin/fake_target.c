@@ -61,7 +61,7 @@ void fake_host_reset(struct fake_host *fake)
 	fake->incomplete = false;
 	fake->damage_count = fake->memory_used = fake->memory_peak = fake->resize_calls = 0;
 	fake->stop_polls = fake->block_batches = 0;
-	fake->layouts = fake->roots = 0;
+	fake->skips = fake->roots = 0;
 	fake->phase = FAKE_IDLE;
 }
 

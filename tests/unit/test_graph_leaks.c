@@ -54,7 +54,28 @@ struct world {
 	bool edge[NODES][NODES];
 	uint64_t size[NODES];
 	uint32_t rows;
+	bool is_typed; /* A collected heap whose plugin says which words are references. */
 };
+
+/* Which words of a typed heap are references: any rule that differs from word to word. */
+static bool is_reference(hw_addr addr)
+{
+	return (addr / 8 * UINT64_C(0x9e3779b97f4a7c15)) >> 62;
+}
+
+static uint64_t asked;
+
+static void tell_references(void *arg, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits)
+{
+	(void)arg;
+	ck_assert_uint_eq(heap, 0);
+	ck_assert(start % 8 == 0 && end % 8 == 0 && start < end && end - start <= 65536);
+	memset(bits, 0, (end - start + 511) / 512 * 8);
+	for (hw_addr at = start; at < end; at += 8)
+		if (is_reference(at))
+			bits[(at - start) / 512] |= UINT64_C(1) << ((at - start) / 8 % 64);
+	__atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
+}
 
 static void make_blocks(struct world *w)
 {
@@ -62,6 +83,8 @@ static void make_blocks(struct world *w)
 	struct hw_blocks batch = {sizeof(batch), sizeof(struct hw_block), 0, 1, NULL};
 	hw_addr at = BASE + 16;
 
+	if (w->is_typed)
+		hw_builder_flags(builder, HW_HEAP_COLLECTED | HW_HEAP_NO_PAST_END | HW_TABLE_TYPED);
 	w->count = 2 + random_below(BLOCKS - 2);
 	for (uint32_t i = 0; i < w->count; i++) {
 		struct hw_block *b = &w->block[i];
@@ -71,16 +94,17 @@ static void make_blocks(struct world *w)
 		b->flags = random_below(15) == 0   ? HW_BLOCK_NOPOINTERS
 			   : random_below(15) == 0 ? HW_BLOCK_INTERNAL
 						   : 0;
-		at += b->size + 8 + (random_below(4) == 0 ? 64 : 0);
+		at += b->size + (w->is_typed ? 0 : 8) + (random_below(4) == 0 ? 64 : 0);
 		if (at >= BASE + SIZE) {
 			w->count = i;
 			break;
 		}
 		batch.blocks = b;
-		ck_assert(hw_builder_add(builder, &batch, 16));
+		ck_assert(hw_builder_add(builder, &batch, w->is_typed ? 0 : 16));
 	}
 	w->table = hw_builder_finish(builder, &notes, NULL);
 	ck_assert_ptr_nonnull(w->table);
+	w->table->pointers = tell_references;
 }
 
 /* A word that points to block b or somewhere into it, its end included. */
@@ -115,8 +139,8 @@ static void make_edges(struct world *w)
 
 			for (uint32_t b = 0; b < w->count; b++)
 				if (a != b && word >= w->block[b].addr && is_held(w, at) &&
-				    word <= w->block[b].addr + w->block[b].size &&
-				    !w->block[a].flags)
+				    word <= w->block[b].addr + w->block[b].size - w->is_typed &&
+				    !w->block[a].flags && (!w->is_typed || is_reference(at)))
 					w->edge[a][b] = true;
 		}
 }
@@ -141,6 +165,7 @@ static struct world *make_world(bool is_cut)
 	struct world *w = g_new0(struct world, 1);
 	uint64_t half = SIZE / 2;
 
+	w->is_typed = random_below(2);
 	w->mappings[0] = (struct hw_mapping){
 	    .start = BASE, .end = BASE + half, .data = (uint8_t *)w->words, .size = half};
 	w->mappings[1] = (struct hw_mapping){.start = BASE + half,
@@ -325,6 +350,13 @@ static void check_leaks(const struct world *w, const struct hw_graph *g)
 		blocks += is_lost(w, g, i);
 		bytes += is_lost(w, g, i) ? w->size[i] : 0;
 	}
+	ck_assert_uint_eq(leaks->pending_blocks, w->is_typed ? blocks : 0);
+	ck_assert_uint_eq(leaks->pending_bytes, w->is_typed ? bytes : 0);
+	if (w->is_typed) {
+		ck_assert_uint_eq(leaks->blocks + leaks->bytes + leaks->head_count, 0);
+		hw_leaks_free(leaks);
+		return;
+	}
 	ck_assert_uint_eq(leaks->blocks, blocks);
 	ck_assert_uint_eq(leaks->bytes, bytes);
 	ck_assert((leaks->head_count > 0) == (blocks > 0));
@@ -491,6 +523,56 @@ START_TEST(any_number_of_threads)
 }
 END_TEST
 
+static void all_references(void *arg, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits)
+{
+	(void)arg;
+	(void)heap;
+	memset(bits, 0xff, (end - start + 511) / 512 * 8);
+}
+
+/* Huge blocks are asked for in parts, small ones together; with every word a reference the
+ * graph is the one without types. */
+START_TEST(typed_and_wide)
+{
+	const uint64_t seed = state;
+	uint64_t *words = g_new(uint64_t, WIDE_WORDS);
+	struct hw_mapping mapping = {.start = BASE,
+				     .end = BASE + WIDE_WORDS * 8,
+				     .data = (uint8_t *)words,
+				     .size = WIDE_WORDS * 8};
+	uint32_t last = 0;
+	struct hw_memory memory = {.mappings = &mapping, .mapping_count = 1, .last = &last};
+	struct hw_root_node node = {.kind = HW_ROOT_GLOBAL};
+	struct hw_root_ref ref = {.block = 77};
+	struct world w = {.memory = memory,
+			  .roots = {.nodes = &node, .count = 1, .refs = &ref, .ref_count = 1}};
+	struct hw_graph *graph[3];
+
+	for (int i = 0; i < 3; i++) {
+		struct hw_builder *builder = hw_builder_new();
+
+		state = seed;
+		hw_builder_flags(builder, i ? HW_TABLE_TYPED : 0);
+		fill_wide(words, builder);
+		w.table = hw_builder_finish(builder, &notes, NULL);
+		w.table->pointers = i == 1 ? all_references : tell_references;
+		asked = 0;
+		graph[i] = make_graph(&w, HW_GRAPH_DOMINATORS, 3);
+		hw_table_free(w.table);
+	}
+	ck_assert_uint_eq(graph[0]->edges, graph[1]->edges);
+	ck_assert_mem_eq(graph[0]->idom, graph[1]->idom, graph[0]->nodes * sizeof(uint32_t));
+	ck_assert_mem_eq(graph[0]->retained, graph[1]->retained,
+			 graph[0]->nodes * sizeof(uint64_t));
+	ck_assert_uint_lt(graph[2]->edges, graph[0]->edges * 8 / 10);
+	ck_assert_uint_gt(graph[2]->edges, graph[0]->edges * 7 / 10);
+	ck_assert_uint_lt(asked, WIDE_WORDS * 8 / 65536 * 3);
+	for (int i = 0; i < 3; i++)
+		hw_graph_free(graph[i]);
+	g_free(words);
+}
+END_TEST
+
 START_TEST(stopped_or_without_memory)
 {
 	struct world *w = make_world(false);
@@ -529,6 +611,7 @@ int main(void)
 	tcase_add_test(tests, random_worlds);
 	tcase_add_test(tests, missing_bytes);
 	tcase_add_test(tests, any_number_of_threads);
+	tcase_add_test(tests, typed_and_wide);
 	tcase_add_test(tests, stopped_or_without_memory);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);

@@ -76,6 +76,48 @@ static void toy_close(void *handle)
 	g_free(handle);
 }
 
+/* A runtime that names a word in anonymous memory, one on the stack and one nowhere, and says
+ * what else is none: META's page but for that, most of the stack, and another thread. */
+static void name(const struct hw_host *host, hw_addr slot, uint64_t value, const char *kind)
+{
+	struct hw_root root = {.struct_size = sizeof(root),
+			       .slot = slot,
+			       .value = value,
+			       .kind = kind,
+			       .name = "main.cache",
+			       .type = "map[string]int",
+			       .function = "main.main",
+			       .addr = slot & ~(hw_addr)0xff,
+			       .size = 0x100,
+			       .frame = 3,
+			       .goroutine = 17};
+
+	ck_assert(host->root(host->self, &root));
+}
+
+static bool toy_roots(void *handle)
+{
+	const struct hw_host *host = *(const struct hw_host **)handle;
+
+	name(host, ANON + 0x100, 0, "global");
+	name(host, ANON + 0x108, 0, "global"); /* Points nowhere. */
+	name(host, ANON + PAGE + 0xff8, 0, "finalizer");
+	name(host, 0, block_at(30), "special");
+	host->skip(host->self, ANON, ANON + PAGE);
+	host->skip(host->self, ANON + PAGE, ANON + 2 * PAGE);
+	host->skip(host->self, SP, SP + 0x20);
+	return true;
+}
+
+static bool toy_roots_fail(void *handle)
+{
+	const struct hw_host *host = *(const struct hw_host **)handle;
+
+	host->skip_thread(host->self, 100);
+	(host->fail)(host->self, "no goroutines"); /* Check has a macro of that name. */
+	return false;
+}
+
 static struct hw_plugin toy = {
     HW_PLUGIN_HEADER,     .name = "toy",        .summary = "",
     .tested = "",         .probe = toy_probe,   .open = toy_open,
@@ -333,6 +375,51 @@ START_TEST(random_damage)
 }
 END_TEST
 
+START_TEST(named_by_a_plugin)
+{
+	g_autoptr(GByteArray) bytes = make_core();
+	const struct hw_root_node *node;
+	struct world w;
+
+	toy.roots = toy_roots;
+	w = make_world(bytes, false);
+	toy.roots = NULL;
+	check_ref(&w, 0, HW_ROOT_GLOBAL, ANON + 0x100, "main.cache");
+	check_ref(&w, 1, HW_ROOT_FINALIZER, ANON + PAGE + 0xff8, "main.cache");
+	check_ref(&w, 30, HW_ROOT_SPECIAL, 0, "main.cache");
+	node = &w.roots->nodes[only_ref(&w, 0)->root];
+	ck_assert_str_eq(node->type, "map[string]int");
+	ck_assert_str_eq(node->function, "main.main");
+	ck_assert_int_eq(node->frame, 3);
+	ck_assert_uint_eq(node->goroutine, 17);
+	ck_assert_uint_eq(w.roots->nodes[only_ref(&w, 30)->root].value, block_at(30));
+	ck_assert_ptr_null(only_ref(&w, 3)); /* On the stack, and skipped. */
+	check_ref(&w, 6, HW_ROOT_STACK, STACKS + STACK_TOP(SIZE) - 8, "[rsp+0x76f8]");
+	check_ref(&w, 7, HW_ROOT_REGISTER, 0, "rbx");
+	check_ref(&w, 2, HW_ROOT_EXTERNAL, SHARED + 0x10, "/dev/shm/shared");
+	check_order(w.roots);
+	ck_assert(!w.roots->incomplete);
+	end_world(&w);
+}
+END_TEST
+
+START_TEST(plugin_fails)
+{
+	g_autoptr(GByteArray) bytes = make_core();
+	struct world w;
+
+	toy.roots = toy_roots_fail;
+	w = make_world(bytes, false);
+	toy.roots = NULL;
+	check_ref(&w, 2, HW_ROOT_EXTERNAL, SHARED + 0x10, "/dev/shm/shared");
+	ck_assert_ptr_null(only_ref(&w, 3));
+	ck_assert_ptr_null(only_ref(&w, 7));
+	ck_assert(w.roots->incomplete);
+	ck_assert(notes.incomplete);
+	end_world(&w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("roots");
@@ -344,6 +431,8 @@ int main(void)
 	tcase_add_test(tcase, one_of_everything);
 	tcase_add_test(tcase, without_anonymous_memory);
 	tcase_add_test(tcase, cut_off);
+	tcase_add_test(tcase, named_by_a_plugin);
+	tcase_add_test(tcase, plugin_fails);
 	tcase_add_test(tcase, random_damage);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
