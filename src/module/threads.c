@@ -68,8 +68,10 @@ static bool expects_libc(const struct hw_memory *memory)
 		    g_str_has_prefix(object->name, "libc-") ||
 		    g_str_has_prefix(object->name, "ld-musl"))
 			return true;
-		if (!object->is_exe || !image || !hw_elf_init(&elf, image, held))
+		if (!object->is_exe)
 			continue;
+		if (!image || !hw_elf_init(&elf, image, held))
+			return true; /* Nothing tells that it does not. */
 		for (uint32_t j = 0; hw_elf_phdr(&elf, j, &phdr); j++)
 			if (phdr.p_type == PT_TLS && phdr.p_memsz > 8)
 				return true;
@@ -114,7 +116,9 @@ struct hw_thread_state *hw_threads_check(const struct hw_memory *memory, struct 
 		tls_fine += state->tls_state == HW_TLS_OK;
 		stacks_lost += !state->stack_dumped;
 	}
-	warn(notes, tls_lost, count, "tls-not-dumped", "thread-local memory");
+	/* A Go program without a libc has no thread-local memory that could be missed. */
+	if (tls_fine || expects_libc(memory))
+		warn(notes, tls_lost, count, "tls-not-dumped", "thread-local memory");
 	warn(notes, stacks_lost, count, "stack-not-dumped", "the stack");
 	warn_strange(memory, notes, tls_strange, tls_fine);
 	return states;

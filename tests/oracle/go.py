@@ -75,7 +75,7 @@ class Run:
     def dump(self):
         need_kernel_cores()
         program = self.go.build(self.build, "heap", self.case.variant)
-        copy_all(program, self.work / "root", self.case.variant.startswith("cgo"))
+        copy_all(program, self.work / "root", self.case.variant.startswith(("cgo", "pie")))
         argv = [program, "-out", self.work, *self.case.args.split()]
         env = {"GOTRACEBACK": "crash" if self.case.crash else "single"}
         if self.case.gcore:
@@ -146,6 +146,7 @@ def copy_all(program, root, dynamic):
     """The program, and the libraries that it is linked to, as a tree for --sysroot."""
     files = [program]
     if dynamic:
+        files.append(pathlib.Path("/lib64/ld-linux-x86-64.so.2").resolve())
         text = subprocess.run(["ldd", program], capture_output=True, text=True, timeout=20, check=False).stdout
         files += [pathlib.Path(w).resolve() for line in text.splitlines() for w in line.split() if w.startswith("/")]
     for file in files:

@@ -177,8 +177,10 @@ def key_of(state, frames, creator):
 def group_key(group):
     """A group of heapwalk's as key_of()."""
     c = group["created_by"]
-    return key_of(group["state"], visible(frames_of(group["stack"])),
-                  Frame(c["function"], c["file"], c["line"]) if c else None)
+    creator = Frame(c["function"], c["file"], c["line"]) if c else None
+    if creator and not is_shown(creator):
+        creator = None  # The runtime's own.
+    return key_of(group["state"], visible(frames_of(group["stack"])), creator)
 
 
 def check_crash(tool, core, before):
@@ -192,7 +194,20 @@ def check_crash(tool, core, before):
     return f"live {live}"
 
 
-RUNNING = ("running", "syscall")  # What the main goroutine does at the dump.
+def check_members(group, truth):
+    """The ids of a group are those of goroutines with its state and creator."""
+    if group["goroutines_omitted"] + len(group["goroutines"]) != group["count"]:
+        raise Failed(f"a group of {group['count']} lists {len(group['goroutines'])}")
+    for member in group["goroutines"]:
+        g = truth.get(member["id"])
+        if not g or g.state != group["state"] or g.locked != group["locked"]:
+            raise Failed(f"goroutine {member['id']} is {g}, not {group['state']}, locked {group['locked']}")
+        if g.parent and group["created_by"]["goroutine"] != g.parent:
+            raise Failed(f"goroutine {g.goid}: created by {group['created_by']}, not in {g.parent}")
+
+
+MAIN = 1
+RUNNING = ("running", "syscall", "runnable")  # What the main goroutine does at the dump.
 
 
 def check_goroutines(answer, truth, more=None):
@@ -201,28 +216,28 @@ def check_goroutines(answer, truth, more=None):
     need_complete(answer, "goroutines")
     data = answer["data"]
     wanted, found = collections.Counter(), collections.Counter()
+    ids = {}
     for g in truth.goroutines:
-        if g.goid != 1:
+        if g.goid != MAIN:
             wanted[key_of(g.state, visible(g.frames), g.creator)] += 1
+            ids[g.goid] = g
     mains, more = 0, dict(more or {})
     total = len(truth.goroutines) + sum(more.values())
     for group in data["groups"]:
         if group["system"]:
             continue
-        frames = visible(frames_of(group["stack"]))
-        creator = group["created_by"]
-        if creator is None:
-            mains += group["count"]
-            if group["state"] not in RUNNING or frames[-1].function != "main.main":
-                raise Failed(f"the main goroutine: {group['state']}, {frames}")
-            continue
-        creator = Frame(creator["function"], creator["file"], creator["line"])
-        if frames and frames[-1].function in more and group["state"] == "runnable":
+        state, frames, creator = group_key(group)
+        if [m["id"] for m in group["goroutines"]] == [MAIN]:
+            mains += 1
+            if state not in RUNNING or frames[-1].function != "main.main" or creator:
+                raise Failed(f"the main goroutine: {state}, {frames}, created by {creator}")
+        elif frames and frames[-1].function in more and state == "runnable":
             more[frames[-1].function] -= group["count"]
-            continue
-        found[key_of(group["state"], frames, creator)] += group["count"]
+        else:
+            found[key_of(state, frames, creator)] += group["count"]
+            check_members(group, ids)
     equal("main goroutines", mains, 1)
-    equal("total", data["total"], total)
+    equal("total - system", data["total"] - data["system"], total)
     if any(more.values()):
         raise Failed(f"runnable: too few or too many of {more}")
     if wanted != found:
