@@ -82,7 +82,7 @@ define plugin_rule
 $(BUILD)/plugins/$(1).so: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard plugins/$(1)/*.c))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) -shared -Wl,-z,defs -o $$@ $$^
+	$$(Q)$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) -shared -Wl,-z,defs -o $$@ $$^ -lm
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
 

@@ -5,6 +5,7 @@
  * their versions and pclntab, moduledata.c what the linker says of them; read.c reads;
  * about.c tells. */
 #include "goroutines.h"
+#include "profile.h"
 #include "reports.h"
 
 static int probe(const struct hw_host *host)
@@ -43,6 +44,11 @@ static const struct hw_report reports[] = {
     {.name = "runtime",
      .summary = "the Go runtimes found: version, image, tables",
      .run = go_report_runtime},
+    {.name = "profile",
+     .summary = "the memory profile: where memory was allocated, in use and in all",
+     .run = go_report_profile,
+     .formats = go_profile_formats,
+     .write = go_write_profile},
 };
 
 /* No heap is added yet, so these are never asked. */

@@ -106,6 +106,8 @@ struct go_globals {
 	hw_addr memstats;
 	hw_addr gc_controller;
 	hw_addr mbuckets;
+	hw_addr mprof_cycle;     /* runtime.mProf, since 1.19 runtime.mProfCycle. */
+	hw_addr memprofile_rate; /* runtime.MemProfileRate, an int64. */
 	hw_addr m0;
 };
 

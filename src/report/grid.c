@@ -104,6 +104,8 @@ static unsigned bar_gap(const struct column *c)
 
 void hw_grid_add(struct hw_grid *t, const struct hw_value *values)
 {
+	if (!t->count) /* All columns are for JSON. */
+		return;
 	for (uint32_t i = 0; i < t->count; i++) {
 		struct column *c = &t->columns[i];
 		struct hw_value value = values[c->source];
