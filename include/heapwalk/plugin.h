@@ -155,6 +155,11 @@ struct hw_ledger {
 	uint64_t releasable;        /* Part of bytes[HW_ROW_FREE] that is whole pages the
 				     * allocator could return now. */
 	uint64_t blocks[HW_STATES]; /* Counts. */
+	/* Of a heap whose blocks a collector frees: bytes of live blocks that it has found
+	 * dead and will free when it sweeps them. Only in the heap's own ledger. */
+	uint64_t unswept;
+	uint32_t is_collected; /* 0: unswept has no meaning. */
+	uint32_t reserved;
 };
 
 /* One block. addr and size are what the program may use, without headers.

@@ -16,6 +16,7 @@ enum {
 	GO_ARENA_L2 = 1 << 22, /* arenaL2Bits: entries of the one table of *heapArena. */
 	GO_MODULES_MAX = 64,   /* moduledata of one runtime; plugins add theirs. */
 	GO_SEGMENTS_MAX = 64,
+	GO_SLOTS_MAX = 1024, /* Of a span: 8 KiB of 8-byte slots. */
 };
 #define GO_ARENA (UINT64_C(1) << GO_ARENA_SHIFT)
 /* runtime/malloc.go: arenaBaseOffset; the arena of index i starts at (i << 26) - this. */
@@ -109,6 +110,61 @@ struct go_globals {
 	hw_addr mprof_cycle;     /* runtime.mProf, since 1.19 runtime.mProfCycle. */
 	hw_addr memprofile_rate; /* runtime.MemProfileRate, an int64. */
 	hw_addr m0;
+	hw_addr modules;      /* runtime.firstmoduledata */
+	hw_addr madvdontneed; /* runtime.debug.madvdontneed, an int32. */
+};
+
+/* How a global was found. */
+enum go_way {
+	GO_WAY_STRUCTURE = 1, /* Its contents: the only place that satisfies the invariants. */
+	GO_WAY_CODE = 2,      /* The operands of functions that pclntab names. */
+	GO_WAY_SYMBOL = 4,    /* The symbol table. */
+};
+
+/* runtime/mheap.go: mSpanState. */
+enum { GO_SPAN_DEAD = 0, GO_SPAN_IN_USE = 1, GO_SPAN_MANUAL = 2, GO_SPAN_FREE = 3 /* 1.12-13 */ };
+
+/* Bits of go_span.flags. */
+enum {
+	GO_SPAN_CACHED = 1,     /* In a P's mcache: its free slots are that P's. */
+	GO_SPAN_SCAVENGED = 2,  /* 1.12-13, free spans. */
+	GO_SPAN_USER_ARENA = 4, /* A chunk of package arena. */
+	GO_SPAN_BAD = 8,        /* Contradicts itself; its bytes are `unknown`. */
+};
+
+/* One runtime.mspan that has pages, checked: start and npages lie in known arenas and no two
+ * spans overlap; of an in-use one that is not bad also freeindex, alloc_count <= nelems and
+ * nelems * elemsize <= its bytes. */
+struct go_span {
+	hw_addr start;
+	hw_addr addr; /* Of the mspan. */
+	hw_addr alloc_bits;
+	hw_addr mark_bits;
+	uint64_t elemsize; /* 0: a manual span of the collector's work buffers. */
+	uint32_t npages;
+	uint32_t sweepgen;
+	uint16_t nelems;
+	uint16_t freeindex;
+	uint16_t alloc_count;
+	uint8_t spanclass; /* Size class * 2 + noscan. */
+	uint8_t state;
+	uint8_t flags;
+};
+
+/* One heapArena: 64 MiB. */
+struct go_arena {
+	hw_addr base;
+	hw_addr addr; /* Of its heapArena. */
+};
+
+/* runtime.mheap_, read once. */
+struct go_heap {
+	struct go_arena *arenas; /* By base. */
+	uint64_t arena_count, arena_room;
+	struct go_span *spans; /* By start; dead ones left out. */
+	uint64_t span_count, span_room;
+	uint32_t sweepgen;
+	uint32_t p_count;
 };
 
 /* One Go runtime of the target. */
@@ -122,7 +178,11 @@ struct go_runtime {
 	struct go_moduledata modules[GO_MODULES_MAX]; /* [0] is firstmoduledata. */
 	uint32_t module_count;
 	struct go_globals globals;
-	uint32_t heap; /* From host->add_heap(). */
+	uint32_t ways;     /* enum go_way bits that found mheap_ and agree. */
+	bool is_disagreed; /* Two ways found different places for a global. */
+	struct go_heap heap;
+	uint32_t id; /* From host->add_heap(); HW_NO_MODULE: mheap_ was not found. */
+	uint32_t confidence;
 };
 
 /* The handle. */
@@ -153,6 +213,27 @@ const void *go_bytes(const struct go_runtime *rt, hw_addr addr, uint64_t n);
 /* Up to size - 1 bytes of a string of length len, NUL-terminated; control bytes become '?'.
  * False when they are not all there. */
 bool go_text(const struct go_runtime *rt, hw_addr addr, uint64_t len, char *buf, uint64_t size);
+
+/* globals.c: the runtime's variables, by structure and by code. False when out of memory or
+ * stopped; rt->globals.mheap is 0 when there is no heap to be found. */
+bool go_find_globals(struct go *go, struct go_runtime *rt);
+
+/* spans.c: arenas and spans. False when out of memory or stopped. */
+bool go_read_heap(struct go *go, struct go_runtime *rt);
+void go_heap_clear(struct go_runtime *rt);
+/* The span that holds addr, of any state but dead; NULL when there is none. */
+const struct go_span *go_span_find(const struct go_runtime *rt, hw_addr addr);
+/* Index of the first span that ends above addr; span_count when there is none. */
+uint64_t go_span_from(const struct go_runtime *rt, hw_addr addr);
+static inline uint64_t go_span_bytes(const struct go_span *span)
+{
+	return (uint64_t)span->npages << GO_PAGE_SHIFT;
+}
+/* Copies the bits of an in-use span that is not bad: bit i of words[i / 64] is slot i, set
+ * when it is allocated (below freeindex, or its allocBits bit). Returns how many are. False:
+ * the target lacks allocBits. words has GO_SLOTS_MAX / 64 words. */
+bool go_span_slots(const struct go_runtime *rt, const struct go_span *span, uint64_t *words,
+		   uint32_t *count_ret);
 
 /* find.c: images with a Go runtime in them: version, pclntab, moduledata. False when out
  * of memory or stopped. */
