@@ -11,6 +11,11 @@ static const char *const sources[] = {
     [GO_VERSION_STRUCTURE] = "the structure of the heap",
 };
 
+const char *go_version_source_name(enum go_version_source source)
+{
+	return sources[source];
+}
+
 static struct hw_value address_or_null(hw_addr addr)
 {
 	return addr ? hw_address(addr) : hw_null();
@@ -48,10 +53,45 @@ static void emit_runtime(const struct go_runtime *rt, const struct hw_emit *out)
 	out->begin(out->self, NULL, rt->image.name);
 	out->field(out->self, "module", NULL, hw_text(rt->image.name));
 	out->field(out->self, "version", "version", hw_text(rt->version.text));
-	out->field(out->self, "version_from", "version from", hw_text(sources[rt->version.source]));
+	out->field(out->self, "version_from", "version from",
+		   hw_text(go_version_source_name(rt->version.source)));
 	out->field(out->self, "pclntab", "pclntab", address_or_null(rt->pclntab));
+	out->field(out->self, "mheap", "mheap_", address_or_null(rt->globals.mheap));
+	out->field(out->self, "by_structure", NULL, hw_flag(rt->ways & GO_WAY_STRUCTURE));
+	out->field(out->self, "by_code", NULL, hw_flag(rt->ways & GO_WAY_CODE));
+	out->field(out->self, "by_symbol", NULL, hw_flag(rt->ways & GO_WAY_SYMBOL));
+	out->field(out->self, "allgs", "allgs", address_or_null(rt->globals.allgs));
+	out->field(out->self, "allp", "allp", address_or_null(rt->globals.allp));
+	out->field(out->self, "allm", "allm", address_or_null(rt->globals.allm));
+	out->field(out->self, "sched", "sched", address_or_null(rt->globals.sched));
+	out->field(out->self, "work", "work", address_or_null(rt->globals.work));
+	out->field(out->self, "memstats", "memstats", address_or_null(rt->globals.memstats));
+	out->field(out->self, "gc_controller", "gcController",
+		   address_or_null(rt->globals.gc_controller));
+	out->field(out->self, "mbuckets", "mbuckets", address_or_null(rt->globals.mbuckets));
+	out->field(out->self, "m0", "m0", address_or_null(rt->globals.m0));
 	emit_modules(rt, out);
 	out->end(out->self);
+}
+
+const struct go_runtime *go_reported(const struct go *go, const struct hw_emit *out)
+{
+	const struct go_runtime *found = NULL;
+
+	for (uint64_t r = 0; r < go->count; r++) {
+		const struct go_runtime *rt = &go->runtimes[r];
+
+		if (rt->id == HW_NO_MODULE || (found && !rt->image.is_exe))
+			continue;
+		found = rt;
+	}
+	for (uint64_t r = 0; found && r < go->count; r++)
+		if (&go->runtimes[r] != found && go->runtimes[r].id != HW_NO_MODULE)
+			out->note(out->self, "%s has a Go runtime of its own, not shown here.",
+				  go->runtimes[r].image.name);
+	if (!found)
+		out->note(out->self, "No Go heap was found.");
+	return found;
 }
 
 bool go_report_runtime(void *handle, const struct hw_emit *out)

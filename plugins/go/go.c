@@ -5,8 +5,10 @@
  * their versions and pclntab, moduledata.c what the linker says of them; read.c reads;
  * about.c tells. */
 #include "goroutines.h"
+#include "ledger.h"
 #include "profile.h"
 #include "reports.h"
+#include <stdio.h>
 
 static int probe(const struct hw_host *host)
 {
@@ -19,8 +21,91 @@ static void close_plugin(void *handle)
 
 	if (!go)
 		return;
+	for (uint64_t r = 0; r < go->count; r++)
+		go_heap_clear(&go->runtimes[r]);
 	go->host->resize(go->host->self, go->runtimes, go->room, 0, sizeof(*go->runtimes));
 	go->host->resize(go->host->self, go, 1, 0, sizeof(*go));
+}
+
+static bool read_all(struct go *go)
+{
+	for (uint64_t r = 0; r < go->count; r++) {
+		struct go_runtime *rt = &go->runtimes[r];
+
+		rt->id = HW_NO_MODULE;
+		if (!go_find_globals(go, rt))
+			return false;
+		if (rt->globals.mheap && !go_read_heap(go, rt))
+			return false;
+	}
+	return true;
+}
+
+/* How sure: the version is the target's own and in the table, and two ways agree. */
+static uint32_t judge(const struct go_runtime *rt)
+{
+	bool is_known = rt->version.minor >= GO_FIRST && rt->version.minor <= GO_LAST &&
+			rt->version.source <= GO_VERSION_STRING;
+
+	if (rt->is_disagreed || !(rt->ways & GO_WAY_STRUCTURE))
+		return HW_GUESSED;
+	return is_known && (rt->ways & ~(uint32_t)GO_WAY_STRUCTURE) ? HW_EXACT : HW_CONSERVATIVE;
+}
+
+static void claim(const struct go_runtime *rt)
+{
+	const struct hw_host *host = rt->host;
+
+	for (uint64_t a = 0; a < rt->heap.arena_count; a++) {
+		const struct go_arena *arena = &rt->heap.arenas[a];
+
+		host->claim(host->self, rt->id, HW_CLAIM_HEAP, arena->base, arena->base + GO_ARENA,
+			    "arena");
+		host->claim(host->self, rt->id, HW_CLAIM_METADATA, arena->addr,
+			    arena->addr + rt->layout.at[GO_HEAPARENA_SIZE], "heapArena");
+	}
+	host->claim(host->self, rt->id, HW_CLAIM_METADATA, rt->globals.mheap,
+		    rt->globals.mheap + rt->layout.at[GO_MHEAP_SIZE], "mheap_");
+}
+
+static void announce(struct go_runtime *rt)
+{
+	const struct hw_host *host = rt->host;
+	char how[160];
+	struct hw_heap_info info = {
+	    .struct_size = sizeof(info),
+	    .name = rt->image.name,
+	    .version = rt->version.text,
+	    .how = how,
+	};
+
+	if (!rt->globals.mheap || !rt->heap.arena_count) {
+		host->warn(host->self, "go-heap-not-found", true,
+			   "%s is Go %s, but its heap was not found: %s", rt->image.name,
+			   rt->version.text,
+			   rt->pclntab ? "no mheap_ that satisfies its invariants"
+				       : "its constants are not in the target; give its file with "
+					 "--exe or --sysroot");
+		return;
+	}
+	info.confidence = rt->confidence = judge(rt);
+	snprintf(how, sizeof(how), "mheap_ by structure%s%s; version from %s",
+		 rt->ways & GO_WAY_CODE ? " and code" : "",
+		 rt->ways & GO_WAY_SYMBOL ? " and symbol" : "",
+		 go_version_source_name(rt->version.source));
+	rt->id = host->add_heap(host->self, &info);
+	if (rt->version.minor > GO_LAST)
+		host->warn(host->self, "go-version-new", false,
+			   "Go %s is newer than what this version of heapwalk knows; the layout of "
+			   "1.%u was taken because every check held",
+			   rt->version.text, rt->layout.minor);
+	else if (!(rt->ways & ~(uint32_t)GO_WAY_STRUCTURE))
+		host->warn(host->self, "go-one-way", false,
+			   "mheap_ was found by structure only: %s",
+			   rt->pclntab ? "the code of the functions that use it was not recognised"
+				       : "the program's file is missing; give it with --exe or "
+					 "--sysroot");
+	claim(rt);
 }
 
 static void *open_plugin(const struct hw_host *host)
@@ -32,15 +117,20 @@ static void *open_plugin(const struct hw_host *host)
 		return NULL;
 	}
 	go->host = host;
-	if (!go_find_runtimes(go)) {
+	if (!go_find_runtimes(go) || !read_all(go)) {
 		host->fail(host->self, go->no_memory ? "out of memory" : "stopped");
 		close_plugin(go);
 		return NULL;
 	}
+	for (uint64_t r = 0; r < go->count; r++)
+		announce(&go->runtimes[r]);
 	return go;
 }
 
 static const struct hw_report reports[] = {
+    {.name = "memstats",
+     .summary = "runtime.MemStats, recomputed from the heap, beside the counters",
+     .run = go_report_memstats},
     {.name = "runtime",
      .summary = "the Go runtimes found: version, image, tables",
      .run = go_report_runtime},
@@ -51,32 +141,16 @@ static const struct hw_report reports[] = {
      .write = go_write_profile},
 };
 
-/* No heap is added yet, so these are never asked. */
-static bool ledger(void *handle, uint32_t heap, struct hw_ledger *ret)
-{
-	struct go *go = handle;
-
-	(void)heap;
-	(void)ret;
-	go->host->fail(go->host->self, "no such heap");
-	return false;
-}
-
-static bool blocks(void *handle, uint32_t heap)
-{
-	return ledger(handle, heap, NULL);
-}
-
 HW_PLUGIN_EXPORT const struct hw_plugin hw_plugin_go;
 const struct hw_plugin hw_plugin_go = {
     HW_PLUGIN_HEADER,
     .name = "go",
-    .summary = "the Go runtime: version and tables; its heap is not decoded yet",
-    .tested = "nothing yet",
+    .summary = "the Go runtime: spans, size classes, caches, stacks, goroutines",
+    .tested = "go 1.12 to 1.26, linux/amd64",
     .probe = probe,
     .open = open_plugin,
-    .ledger = ledger,
-    .blocks = blocks,
+    .ledger = go_ledger,
+    .blocks = go_blocks,
     .close = close_plugin,
     .reports = reports,
     .report_count = sizeof(reports) / sizeof(*reports),

@@ -235,6 +235,9 @@ static inline uint64_t go_span_bytes(const struct go_span *span)
 bool go_span_slots(const struct go_runtime *rt, const struct go_span *span, uint64_t *words,
 		   uint32_t *count_ret);
 
+/* about.c: "build info", …; for people. */
+const char *go_version_source_name(enum go_version_source source);
+
 /* find.c: images with a Go runtime in them: version, pclntab, moduledata. False when out
  * of memory or stopped. */
 bool go_find_runtimes(struct go *go);

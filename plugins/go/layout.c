@@ -466,7 +466,8 @@ void go_layout_init(struct go_layout *layout, uint32_t minor)
 			if (run->since == 0 || run->since > minor)
 				break;
 			layout->at[f] = run->offset;
-			layout->width[f] = (uint16_t)(run->width > UINT16_MAX ? UINT16_MAX : run->width);
+			layout->width[f] =
+			    (uint16_t)(run->width > UINT16_MAX ? UINT16_MAX : run->width);
 		}
 	}
 }

@@ -53,8 +53,8 @@ static uint32_t split_in_use(const struct go_span *s, const struct go_count *cou
 	uint64_t slots = s->nelems * s->elemsize;
 
 	parts[0] = (struct part){HW_ROW_LIVE, live};
-	parts[1] = (struct part){s->flags & GO_SPAN_CACHED ? HW_ROW_CACHED : HW_ROW_FREE,
-				 slots - live};
+	parts[1] =
+	    (struct part){s->flags & GO_SPAN_CACHED ? HW_ROW_CACHED : HW_ROW_FREE, slots - live};
 	parts[2] = (struct part){HW_ROW_OVERHEAD, go_span_bytes(s) - slots};
 	return 3;
 }
@@ -135,11 +135,17 @@ static void put(struct fill *f, const struct part *part)
 
 static void put_span(struct fill *f, const struct go_span *s, struct go_totals *t)
 {
+	const struct go_totals before = *t;
 	struct part parts[3];
 	uint32_t count = split(f->rt, s, true, t, parts);
+	uint64_t *blocks;
 
 	while (s->start - f->rt->heap.arenas[f->arena].base >= GO_ARENA)
 		f->arena++;
+	blocks = f->arenas[f->arena].blocks; /* Of the arena that a span begins in. */
+	blocks[HW_LIVE] += t->live_slots - before.live_slots;
+	blocks[HW_CACHED] += t->cached_slots - before.cached_slots;
+	blocks[HW_FREE] += t->free_slots - before.free_slots;
 	f->at = s->start;
 	for (uint32_t i = 0; i < count; i++)
 		put(f, &parts[i]);

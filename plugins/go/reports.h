@@ -4,5 +4,10 @@
 #define GO_REPORTS_H
 #include "go.h"
 
+/* The runtime that a report is about: the one with a heap, the executable's first. Others get
+ * a note; NULL, with a note, when there is none. */
+const struct go_runtime *go_reported(const struct go *go, const struct hw_emit *out);
+
+bool go_report_memstats(void *handle, const struct hw_emit *out);
 bool go_report_runtime(void *handle, const struct hw_emit *out);
 #endif

@@ -6,8 +6,8 @@
 
 enum {
 	SPECIALS_MAX = 1 << 20,
-	INLINE_BITS = 128,  /* mgcmark_greenteagc.go: spanInlineMarkBits, at the page's end: */
-	INLINE_MARKS = 64,  /* scans[63], owned, marks[63], class. */
+	INLINE_BITS = 128, /* mgcmark_greenteagc.go: spanInlineMarkBits, at the page's end: */
+	INLINE_MARKS = 64, /* scans[63], owned, marks[63], class. */
 	INLINE_BYTES = 63,
 };
 

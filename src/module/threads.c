@@ -79,16 +79,28 @@ static bool expects_libc(const struct hw_memory *memory)
 	return false;
 }
 
-static void warn_strange(const struct hw_memory *memory, struct hw_notes *notes, uint32_t strange,
-			 uint32_t fine)
+/* Go without cgo makes its threads by itself, also where a libc is linked (a PIE of old): not
+ * one of them is libc's then. */
+static bool is_pure_go(const struct hw_memory *memory)
+{
+	for (uint32_t i = 0; i < memory->object_count; i++)
+		if (memory->objects[i].is_exe)
+			return memory->objects[i].identity.go.size != 0;
+	return false;
+}
+
+/* Where the threads are not libc's, their words at fs are the program's own. */
+static void warn_tls(const struct hw_memory *memory, struct hw_notes *notes, uint32_t lost,
+		     uint32_t strange, uint32_t fine)
 {
 	static const char format[] =
 	    "the thread control block of %u of %u threads does not point to itself";
 	uint32_t count = memory->target->thread_count;
 
-	if (!strange)
+	if ((!lost && !strange) || (!fine && (is_pure_go(memory) || !expects_libc(memory))))
 		return;
-	if (fine || expects_libc(memory))
+	warn(notes, lost, count, "tls-not-dumped", "thread-local memory");
+	if (strange)
 		hw_notes_missing(notes, "tls-strange", NULL, format, strange, count);
 }
 
@@ -116,10 +128,7 @@ struct hw_thread_state *hw_threads_check(const struct hw_memory *memory, struct 
 		tls_fine += state->tls_state == HW_TLS_OK;
 		stacks_lost += !state->stack_dumped;
 	}
-	/* A Go program without a libc has no thread-local memory that could be missed. */
-	if (tls_fine || expects_libc(memory))
-		warn(notes, tls_lost, count, "tls-not-dumped", "thread-local memory");
+	warn_tls(memory, notes, tls_lost, tls_strange, tls_fine);
 	warn(notes, stacks_lost, count, "stack-not-dumped", "the stack");
-	warn_strange(memory, notes, tls_strange, tls_fine);
 	return states;
 }

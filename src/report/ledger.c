@@ -63,6 +63,10 @@ static void emit_heap(struct hw_answer *a, const struct hw_heap *heap)
 	hw_answer_field(a, "confidence", NULL, hw_text(confidence_name(heap->confidence)));
 	hw_answer_field(a, "how", NULL, hw_text(heap->how));
 	emit_ledger(a, &heap->ledger);
+	/* pending is what no root reaches: nobody has looked. */
+	hw_answer_field(a, "unswept", NULL,
+			heap->ledger.is_collected ? hw_size(heap->ledger.unswept) : hw_null());
+	hw_answer_field(a, "pending", NULL, hw_null());
 	hw_answer_list(a, "arenas", NULL);
 	for (guint i = 0; i < heap->arenas->len; i++)
 		emit_arena(a, &g_array_index(heap->arenas, struct hw_arena_ledger, i));
@@ -142,6 +146,8 @@ void hw_ledger_text(struct hw_answer *a, const struct hw_heap *heap)
 			continue;
 		emit_row(a, hw_row_names[row], l->bytes[row], l->mapped,
 			 state < HW_STATES ? hw_count(l->blocks[state]) : hw_text(""));
+		if (row == HW_ROW_LIVE && l->is_collected && l->unswept)
+			emit_row(a, "  unswept", l->unswept, l->mapped, hw_text(""));
 		if (row == HW_ROW_FREE && l->releasable)
 			emit_row(a, "  releasable", l->releasable, l->mapped, hw_text(""));
 	}
