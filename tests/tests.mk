@@ -119,7 +119,12 @@ $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_HELP) $
 $(PLUGIN_TESTS): $(BUILD)/tests/plugin/%: $(BUILD)/obj/tests/plugin/%.o $(PLUGIN_HELP) $(BUILD)/libheapwalk.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(PLUGIN_HELP) $(TEST_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(PLUGIN_PARTS) $(PLUGIN_HELP) $(TEST_LIBS)
+
+# Parts of a plugin, tested by themselves.
+GO_PARTS     := $(patsubst %,$(BUILD)/obj/plugins/go/%.o,find layout moduledata names pclntab read sites unwind)
+$(BUILD)/tests/plugin/test_go_pclntab: PLUGIN_PARTS := $(GO_PARTS)
+$(BUILD)/tests/plugin/test_go_pclntab: $(GO_PARTS)
 
 # The slow twin of the graph: a program of its own, and part of the sweep.
 NAIVE        := $(BUILD)/obj/tests/naive/naive.o

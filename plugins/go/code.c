@@ -22,9 +22,12 @@ enum pick {
 	PICK_SLICE, /* The one whose length and capacity are operands, too. */
 };
 
+/* Which instructions count: one that makes a pointer (lea), one that does not. */
+enum uses { USES_ANY, USES_LEA, USES_NO_LEA };
+
 struct rule {
 	uint32_t offset; /* Of the result in struct go_globals. */
-	bool lea_only;
+	enum uses uses;
 	enum pick pick;
 	const char *names[NAMES_MAX]; /* Without "runtime."; an inlined one is passed over. */
 };
@@ -33,29 +36,34 @@ struct rule {
 
 static const struct rule rules[] = {
     {GLOBAL(mheap),
-     true,
+     USES_LEA,
      PICK_ONLY,
      {"mallocinit", "(*mcentral).grow", "stackpoolalloc", "stackpoolfree", "gcSweep",
       "gcResetMarkState"}},
-    {GLOBAL(allgs), false, PICK_SLICE, {"allgadd"}},
+    {GLOBAL(allgs), USES_ANY, PICK_SLICE, {"allgadd"}},
     {GLOBAL(allp),
-     false,
+     USES_ANY,
      PICK_ONLY,
      {"gcMark", "gcMarkTinyAllocs", "flushmcache", "gcStart", "(*gcControllerState).startCycle"}},
     {GLOBAL(work),
-     false,
+     USES_ANY,
      PICK_ONLY,
      {"gcMarkDone", "gcMark", "gcDrain", "gcDrainN", "putfull", "trygetfull"}},
-    {GLOBAL(m0), true, PICK_ONLY, {"main", "mstart1", "mexit", "rt0_go"}},
-    {GLOBAL(mbuckets), false, PICK_ONLY, {"stkbucket", "mProf_FlushLocked"}},
-    {GLOBAL(allm), false, PICK_LOWEST, {"mcommoninit", "mexit", "schedtrace"}},
-    {GLOBAL(sched), true, PICK_PAIR, {"newproc1", "oneNewExtraM"}},
-    {GLOBAL(gc_controller), true, PICK_HIGHEST, {"gcStart", "gcMarkDone"}},
+    {GLOBAL(m0), USES_LEA, PICK_ONLY, {"main", "mstart1", "mexit", "rt0_go"}},
+    {GLOBAL(mbuckets), USES_ANY, PICK_ONLY, {"stkbucket", "mProf_FlushLocked"}},
+    {GLOBAL(mprof_cycle),
+     USES_NO_LEA,
+     PICK_ONLY,
+     {"mProf_Malloc", "mProf_Free", "mProf_PostSweep"}},
+    {GLOBAL(memprofile_rate), USES_NO_LEA, PICK_ONLY, {"profilealloc", "allocmcache"}},
+    {GLOBAL(allm), USES_ANY, PICK_LOWEST, {"mcommoninit", "mexit", "schedtrace"}},
+    {GLOBAL(sched), USES_LEA, PICK_PAIR, {"newproc1", "oneNewExtraM"}},
+    {GLOBAL(gc_controller), USES_LEA, PICK_HIGHEST, {"gcStart", "gcMarkDone"}},
     {GLOBAL(modules),
-     true,
+     USES_LEA,
      PICK_ONLY,
      {"modulesinit", "SetFinalizer", "resolveNameOff", "resolveTypeOff"}},
-    {GLOBAL(madvdontneed), false, PICK_ONLY, {"sysUnused"}},
+    {GLOBAL(madvdontneed), USES_ANY, PICK_ONLY, {"sysUnused"}},
 };
 enum { RULES = sizeof(rules) / sizeof(*rules) };
 
@@ -153,7 +161,8 @@ static void scan_function(struct search *s, uint32_t rule, hw_addr entry, hw_add
 		int32_t distance;
 		hw_addr addr;
 
-		if (extra < 0 || (rules[rule].lea_only && code[i] != 0x8d))
+		if (extra < 0 || (rules[rule].uses == USES_LEA && code[i] != 0x8d) ||
+		    (rules[rule].uses == USES_NO_LEA && code[i] == 0x8d))
 			continue;
 		memcpy(&distance, code + i + 2, sizeof(distance));
 		addr = entry + i + 6 + (uint64_t)extra + (uint64_t)(int64_t)distance;

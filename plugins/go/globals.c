@@ -293,6 +293,9 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	g->sched = settle(rt, "sched", 0, code.sched, &ways);
 	g->work = settle(rt, "work", 0, code.work, &ways);
 	g->gc_controller = settle(rt, "gcController", 0, code.gc_controller, &ways);
+	g->mprof_cycle =
+	    settle(rt, rt->layout.minor < 19 ? "mProf" : "mProfCycle", 0, code.mprof_cycle, &ways);
+	g->memprofile_rate = settle(rt, "MemProfileRate", 0, code.memprofile_rate, &ways);
 	g->mbuckets = settle(rt, "mbuckets", 0, code.mbuckets, &ways);
 	g->m0 = settle(rt, "m0", 0, code.m0, &ways);
 	g->modules = settle(rt, "firstmoduledata", rt->modules[0].addr, code.modules, &ways);
