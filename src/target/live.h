@@ -146,6 +146,8 @@ bool live_spool_clean(struct hw_process *process);
 bool live_spool_layout(struct hw_process *process, GError **error);
 /* Disk space for bytes, and pages for them in advance. */
 bool live_spool_prepare(struct hw_process *process, uint64_t bytes, GError **error);
+/* Pages in advance for what was learned, where process->maps had it. */
+void live_spool_expect(struct hw_process *process);
 void live_spool_close(struct hw_process *process);
 
 /* live_fill.c */

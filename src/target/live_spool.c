@@ -154,12 +154,38 @@ static uint64_t available_memory(void)
 	return kib << 10;
 }
 
+/* Pages for what will be read of [start, end). Those that are there already, and may be
+ * written to, are filled three times as fast: that time is not spent while the process
+ * stands. */
+static void populate(struct hw_process *process, hw_addr start, hw_addr end)
+{
+	uint64_t left = available_memory() / 2;
+	size_t i = live_find_run(process, start);
+
+	for (size_t m = 0; i < process->run_count && process->runs[i].start < end; i++) {
+		struct live_run run = process->runs[i];
+		const struct live_map *map;
+
+		while (m < process->map_count && process->maps[m].end <= run.start)
+			m++;
+		if (m == process->map_count)
+			break;
+		map = &process->maps[m];
+		if (!live_wanted(map, &run, start, end))
+			continue;
+		if (run.end - run.start > left ||
+		    madvise(process->spool.out + map->spool + (run.start - map->start),
+			    run.end - run.start, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */) != 0)
+			break;
+		left -= run.end - run.start;
+	}
+}
+
 bool live_spool_prepare(struct hw_process *process, uint64_t bytes, GError **error)
 {
 	struct live_spool *spool = &process->spool;
 	char need[32], have[32];
 	struct statvfs fs;
-	uint64_t left;
 	uint64_t room;
 
 	if (fstatvfs(spool->fd, &fs) == 0) {
@@ -173,25 +199,12 @@ bool live_spool_prepare(struct hw_process *process, uint64_t bytes, GError **err
 			return false;
 		}
 	}
-	/* Pages that are there already, and may be written to, are filled three times as fast:
-	 * that time is not spent while the process stands. */
-	left = available_memory() / 2;
-	for (size_t i = 0, m = 0; i < process->run_count; i++) {
-		struct live_run run = process->runs[i];
-		uint64_t size;
-
-		while (m < process->map_count && process->maps[m].end <= run.start)
-			m++;
-		if (m == process->map_count)
-			break;
-		if (!live_wanted(&process->maps[m], &run, run.start, run.end))
-			continue;
-		size = run.end - run.start;
-		if (size > left || madvise(spool->out + process->maps[m].spool +
-					       (run.start - process->maps[m].start),
-					   size, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */) != 0)
-			break;
-		left -= size;
-	}
+	populate(process, 0, UINT64_MAX);
 	return true;
+}
+
+void live_spool_expect(struct hw_process *process)
+{
+	for (size_t i = 0; i < process->learned_count; i++)
+		populate(process, process->learned[i].start, process->learned[i].end);
 }

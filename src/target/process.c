@@ -272,7 +272,10 @@ struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
 		return NULL;
 	}
-	if (!live_spool_clean(process) || !live_seize(process, error))
+	if (!live_spool_clean(process))
+		return NULL;
+	live_spool_expect(process);
+	if (!live_seize(process, error))
 		return NULL;
 	set_deadline(process);
 	if (live_registers(process, error) && take_stock(process, error))
