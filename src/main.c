@@ -46,6 +46,7 @@ struct command {
 	enum hw_stop_mode mode; /* Of a process, without --mode. */
 	/* What it will look at, besides ledgers; for a process. */
 	bool (*touch)(struct hw_session *session, void *run, GError **error);
+	bool wants_kernel; /* Also what the kernel counts. */
 };
 
 /* Commands. Each reads as its pipeline: query, report. */
@@ -508,6 +509,14 @@ static bool touch_blocks(struct hw_session *session, void *run G_GNUC_UNUSED, GE
 	return true;
 }
 
+/* The blocks, for their resident bytes, when there is time: twice what it took so far. */
+static bool touch_summary(struct hw_session *session, void *run, GError **error)
+{
+	session->is_short_of_time =
+	    hw_process_time_left(session->process) < 2 * hw_process_time_spent(session->process);
+	return session->is_short_of_time || touch_blocks(session, run, error);
+}
+
 static bool touch_show(struct hw_session *session, void *run, GError **error)
 {
 	struct hw_show show;
@@ -549,6 +558,8 @@ static const struct command commands[] = {
      .least = 1,
      .most = 1,
      .run = run_summary,
+     .touch = touch_summary,
+     .wants_kernel = true,
      .summary = "Where the memory is, from mapped down to live",
      .more = "The address space by owner, each heap's ledger, and what stands out.\n"
 	     "'heapwalk TARGET' is the same.",
@@ -567,6 +578,7 @@ static const struct command commands[] = {
      .least = 1,
      .most = 1,
      .run = run_maps,
+     .wants_kernel = true,
      .summary = "The mappings by address, with their owners",
      .own = HW_OPTIONS_MAPS},
     {.name = "blocks",
@@ -748,6 +760,7 @@ static bool make_answer(struct run *run, const struct command *command, GError *
 
 	if (!hw_ask_process(command->mode, &session_options.live.process, error))
 		return false;
+	session_options.live.process.wants_kernel = command->wants_kernel;
 	if (run->target) {
 		run->session = hw_session_open(run->target, &session_options, error);
 		if (!run->session)

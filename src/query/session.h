@@ -39,6 +39,7 @@ struct hw_session {
 	struct hw_modules *modules;
 	struct hw_thread_state *threads; /* target->thread_count of them. */
 	struct hw_heaps *heaps;
+	bool is_short_of_time; /* A process had to go on before its blocks were looked at. */
 	/* NULL until hw_session_graph() was asked for them. */
 	struct hw_table *table;
 	struct hw_stacks *stacks;

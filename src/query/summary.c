@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Puts the levels together: address space, owners, heaps, ledger rows. */
 #include "query/summary.h"
+#include "query/resident.h"
 
 #define NOT_IN_CORE "a core file does not record it"
 #define UNEXPLAINED "unexplained"
 
 static void clear_reconcile(gpointer item)
 {
-	struct hw_reconcile *row = item;
+	struct hw_summary_row *row = item;
 
 	g_free(row->label);
 	g_free(row->of);
@@ -15,16 +16,16 @@ static void clear_reconcile(gpointer item)
 
 static void add_row(struct hw_summary *s, const char *label, const char *of, uint64_t bytes)
 {
-	struct hw_reconcile row = {
-	    .label = g_strdup(label), .of = g_strdup(of), .known = true, .bytes = bytes};
+	struct hw_summary_row row = {
+	    .label = g_strdup(label), .of = g_strdup(of), .known = true, .bytes = (int64_t)bytes};
 
 	g_array_append_val(s->reconcile, row);
 }
 
-static void add_unknown(struct hw_summary *s, const char *label, const char *of)
+static void add_unknown(struct hw_summary *s, const char *label, const char *of, const char *reason)
 {
-	struct hw_reconcile row = {
-	    .label = g_strdup(label), .of = g_strdup(of), .reason = NOT_IN_CORE};
+	struct hw_summary_row row = {
+	    .label = g_strdup(label), .of = g_strdup(of), .reason = reason};
 
 	g_array_append_val(s->reconcile, row);
 }
@@ -68,8 +69,8 @@ static void add_heaps(struct hw_summary *s, struct hw_session *session)
 	add_row(s, UNEXPLAINED, "heap mappings", difference(s->heap_mappings, s->heap_mapped));
 	/* A heap inside a module's bss is in its ledger, but stays the module's mapping. */
 	if (s->heap_mapped > s->heap_mappings)
-		g_array_index(s->reconcile, struct hw_reconcile, s->reconcile->len - 1)
-		    .is_negative = true;
+		g_array_index(s->reconcile, struct hw_summary_row, s->reconcile->len - 1).bytes *=
+		    -1;
 }
 
 static void add_ledgers(struct hw_summary *s, struct hw_session *session)
@@ -142,11 +143,44 @@ static void make_remarks(struct hw_summary *s, struct hw_session *session)
 	g_array_sort(s->remarks, compare_remarks);
 }
 
+/* The kernel's side, where the target knows it. */
+static bool add_resident(struct hw_summary *s, struct hw_session *session, GError **error)
+{
+	struct hw_reconcile chain;
+	bool ok;
+
+	s->accounts = hw_resident_accounts(session);
+	if (!s->accounts || !s->accounts->has_cgroup)
+		add_unknown(s, "cgroup", NULL,
+			    s->accounts ? "the process's memory cgroup cannot be read here"
+					: NOT_IN_CORE);
+	if (!s->accounts) {
+		add_unknown(s, "RSS", NULL, NOT_IN_CORE);
+		return true;
+	}
+	hw_reconcile_init(&chain);
+	ok = hw_resident_query(session, s->accounts, !session->is_short_of_time, &chain, error);
+	for (guint i = 0; ok && i < chain.rows->len; i++) {
+		const struct hw_reconcile_row *from =
+		    &g_array_index(chain.rows, struct hw_reconcile_row, i);
+		struct hw_summary_row row = {.label = g_strdup(from->label),
+					     .of = g_strdup(from->of),
+					     .known = true,
+					     .bytes = from->bytes,
+					     .reason = from->why};
+
+		g_array_append_val(s->reconcile, row);
+	}
+	hw_reconcile_clear(&chain);
+	hw_target_check(session->target, &session->notes);
+	return ok;
+}
+
 struct hw_summary *hw_summary_query(struct hw_session *session, GError **error)
 {
 	struct hw_summary *s = g_new0(struct hw_summary, 1);
 
-	s->reconcile = g_array_new(FALSE, TRUE, sizeof(struct hw_reconcile));
+	s->reconcile = g_array_new(FALSE, TRUE, sizeof(struct hw_summary_row));
 	g_array_set_clear_func(s->reconcile, clear_reconcile);
 	s->remarks = g_array_new(FALSE, TRUE, sizeof(struct hw_remark));
 	if (!hw_session_ledgers(session, error)) {
@@ -154,8 +188,10 @@ struct hw_summary *hw_summary_query(struct hw_session *session, GError **error)
 		return NULL;
 	}
 	hw_maps_query(session, &s->maps);
-	add_unknown(s, "cgroup", NULL);
-	add_unknown(s, "RSS", "cgroup");
+	if (!add_resident(s, session, error)) {
+		hw_summary_free(s);
+		return NULL;
+	}
 	add_owners(s);
 	add_heaps(s, session);
 	add_ledgers(s, session);
@@ -167,6 +203,7 @@ void hw_summary_free(struct hw_summary *s)
 {
 	if (!s)
 		return;
+	hw_accounts_free(s->accounts);
 	g_array_unref(s->reconcile);
 	g_array_unref(s->remarks);
 	g_free(s);

@@ -6,16 +6,16 @@
  * one `unexplained` row for what is left. */
 #ifndef HW_QUERY_SUMMARY_H
 #define HW_QUERY_SUMMARY_H
+#include "memory/accounts.h"
 #include "query/maps.h"
 
 /* One row of the chain. */
-struct hw_reconcile {
+struct hw_summary_row {
 	char *label;
 	char *of;           /* Label of the row above, or NULL for a chain's first. */
 	bool known;         /* false: a core does not hold the figure; see reason. */
-	bool is_negative;   /* Only `unexplained` may be: more in ledgers than mapped. */
-	uint64_t bytes;     /* Without the sign. */
-	const char *reason; /* Why it is not known, or NULL. */
+	int64_t bytes;      /* Only `unexplained` may be negative. */
+	const char *reason; /* Why it is not known, or what it is; or NULL. */
 };
 
 enum hw_remark_kind {
@@ -39,10 +39,11 @@ struct hw_remark {
 
 struct hw_summary {
 	struct hw_maps maps;
-	GArray *reconcile;      /* struct hw_reconcile, a level's rows together. */
-	GArray *remarks;        /* struct hw_remark, by bytes descending. */
-	uint64_t heap_mappings; /* Bytes that heaps claimed. */
-	uint64_t heap_mapped;   /* Bytes in their ledgers. */
+	struct hw_accounts *accounts; /* What the kernel counts, or NULL. */
+	GArray *reconcile;            /* struct hw_summary_row, a level's rows together. */
+	GArray *remarks;              /* struct hw_remark, by bytes descending. */
+	uint64_t heap_mappings;       /* Bytes that heaps claimed. */
+	uint64_t heap_mapped;         /* Bytes in their ledgers. */
 };
 
 struct hw_summary *hw_summary_query(struct hw_session *session, GError **error);

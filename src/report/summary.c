@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `heapwalk summary`: where the memory is, from the address space down to live blocks,
  * and what stands out. */
+#include "query/reconcile.h"
 #include "report/ledger.h"
 #include "report/owners.h"
 #include "report/report.h"
 
 #define HEAPS_SHOWN   3 /* In full; more become a table. */
 #define REMARKS_SHOWN 5
+#define PEERS_SHOWN   10
 
 static void reconcile_json(struct hw_answer *a, const struct hw_summary *s)
 {
@@ -21,14 +23,14 @@ static void reconcile_json(struct hw_answer *a, const struct hw_summary *s)
 		return;
 	hw_answer_table(a, "reconcile", NULL, columns, G_N_ELEMENTS(columns));
 	for (guint i = 0; i < s->reconcile->len; i++) {
-		const struct hw_reconcile *r = &g_array_index(s->reconcile, struct hw_reconcile, i);
-		const struct hw_value negative = {.kind = HW_KIND_DELTA,
-						  .i = (int64_t)(0 - r->bytes)};
+		const struct hw_summary_row *r =
+		    &g_array_index(s->reconcile, struct hw_summary_row, i);
+		const struct hw_value negative = {.kind = HW_KIND_DELTA, .i = r->bytes};
 		const struct hw_value row[] = {
 		    hw_text(r->label),
-		    !r->known        ? hw_null()
-		    : r->is_negative ? negative
-				     : hw_size(r->bytes),
+		    !r->known      ? hw_null()
+		    : r->bytes < 0 ? negative
+				   : hw_size((uint64_t)r->bytes),
 		    hw_text(r->of),
 		    hw_text(r->reason),
 		};
@@ -176,6 +178,172 @@ static void heaps_text(struct hw_answer *a, const struct hw_session *session,
 		other_heaps_text(a, heaps, shown);
 }
 
+static const struct hw_summary_row *find_row(const struct hw_summary *s, const char *label,
+					     const char *of)
+{
+	for (guint i = 0; i < s->reconcile->len; i++) {
+		const struct hw_summary_row *r =
+		    &g_array_index(s->reconcile, struct hw_summary_row, i);
+
+		if (r->known && g_str_equal(r->label, label) && g_strcmp0(r->of, of) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+/* A level and what it is made of, and below it what its parts are. */
+static void level_text(struct hw_answer *a, const struct hw_summary *s, const char *label,
+		       uint64_t whole, unsigned depth)
+{
+	for (guint i = 0; depth < 4 && i < s->reconcile->len; i++) {
+		const struct hw_summary_row *r =
+		    &g_array_index(s->reconcile, struct hw_summary_row, i);
+		const bool is_rest = g_str_equal(r->label, "unexplained");
+		g_autofree char *name = g_strdup_printf("%*s%s", (int)(2 * depth), "", r->label);
+		const struct hw_value negative = {.kind = HW_KIND_DELTA, .i = r->bytes};
+		const struct hw_value row[] = {
+		    hw_text(name),
+		    r->bytes < 0 ? negative : hw_size((uint64_t)r->bytes),
+		    hw_ratio(whole && r->bytes > 0 ? (double)r->bytes / (double)whole : 0),
+		};
+
+		if (!r->known || g_strcmp0(r->of, label) != 0 || (!r->bytes && !is_rest))
+			continue;
+		hw_answer_row(a, row);
+		if (!is_rest)
+			level_text(a, s, r->label, whole, depth + 1);
+	}
+}
+
+static void chain_text(struct hw_answer *a, const struct hw_summary *s, const char *top,
+		       const char *title)
+{
+	static const struct hw_column columns[] = {
+	    {NULL, "", HW_KIND_TEXT, 0},
+	    {NULL, "bytes", HW_KIND_SIZE, 0},
+	    {NULL, "share", HW_KIND_RATIO, HW_COLUMN_BAR},
+	};
+	const struct hw_summary_row *row = find_row(s, top, NULL);
+	g_autofree char *size = row ? hw_answer_size(a, (uint64_t)row->bytes) : NULL;
+
+	if (!row)
+		return;
+	hw_answer_gap(a);
+	hw_answer_line(a, HW_TONE_TITLE, "%s  %s", title, size);
+	hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
+	level_text(a, s, top, (uint64_t)row->bytes, 1);
+	hw_answer_table_end(a);
+}
+
+static struct hw_value known_size(uint64_t bytes)
+{
+	return bytes == HW_NOT_KNOWN ? hw_null() : hw_size(bytes);
+}
+
+static void kernel_json(struct hw_answer *a, const struct hw_summary *s)
+{
+	static const struct hw_column columns[] = {
+	    {"pid", "", HW_KIND_ID, 0},
+	    {"rss", "", HW_KIND_SIZE, 0},
+	    {"anon", "", HW_KIND_SIZE, 0},
+	    {"command", "", HW_KIND_TEXT, 0},
+	};
+	const struct hw_accounts *c = s->accounts;
+
+	hw_answer_begin(a, "process", NULL);
+	hw_answer_field(a, "rss", NULL, known_size(c->total.rss));
+	hw_answer_field(a, "pss", NULL, known_size(c->total.pss));
+	hw_answer_field(a, "uss", NULL, known_size(c->total.private_));
+	hw_answer_field(a, "swap", NULL, known_size(c->total.swap));
+	hw_answer_field(a, "lazy", NULL, known_size(c->total.lazy));
+	hw_answer_field(a, "huge", NULL, known_size(c->total.huge));
+	hw_answer_field(a, "hugetlb", NULL, known_size(c->total.hugetlb));
+	hw_answer_field(a, "page_tables", NULL, known_size(c->page_tables));
+	hw_answer_end(a);
+	if (!c->has_cgroup)
+		return;
+	hw_answer_begin(a, "cgroup", NULL);
+	hw_answer_field(a, "version", NULL, hw_count(c->cgroup.version));
+	hw_answer_field(a, "usage", NULL, known_size(c->cgroup.usage));
+	hw_answer_field(a, "limit", NULL, known_size(c->cgroup.limit));
+	hw_answer_field(a, "working_set", NULL, known_size(hw_reconcile_working_set(&c->cgroup)));
+	hw_answer_field(a, "without_cache", NULL,
+			known_size(hw_reconcile_without_cache(&c->cgroup)));
+	hw_answer_field(a, "active_file", NULL, known_size(c->cgroup.active_file));
+	hw_answer_field(a, "inactive_file", NULL, known_size(c->cgroup.inactive_file));
+	hw_answer_field(a, "slab", NULL, known_size(c->cgroup.slab));
+	hw_answer_field(a, "kernel_stack", NULL, known_size(c->cgroup.kernel_stack));
+	hw_answer_field(a, "page_tables", NULL, known_size(c->cgroup.page_tables));
+	hw_answer_field(a, "swap", NULL, known_size(c->cgroup.swap));
+	hw_answer_table(a, "processes", NULL, columns, G_N_ELEMENTS(columns));
+	for (uint32_t i = 0; i < c->peer_count; i++) {
+		const struct hw_peer *p = &c->peers[i];
+		const struct hw_value row[] = {hw_id((uint64_t)p->pid), hw_size(p->rss),
+					       hw_size(p->anon), hw_text(p->command)};
+
+		hw_answer_row(a, row);
+	}
+	hw_answer_table_end(a);
+	hw_answer_end(a);
+}
+
+static void peers_text(struct hw_answer *a, const struct hw_accounts *c, int32_t pid)
+{
+	static const struct hw_column columns[] = {
+	    {NULL, "other processes", HW_KIND_TEXT, 0},
+	    {NULL, "pid", HW_KIND_ID, 0},
+	    {NULL, "RSS", HW_KIND_SIZE, 0},
+	};
+
+	if (c->peer_count < 2)
+		return;
+	hw_answer_gap(a);
+	hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
+	for (uint32_t i = 0; i < c->peer_count && i < PEERS_SHOWN; i++) {
+		const struct hw_peer *p = &c->peers[i];
+		const struct hw_value row[] = {hw_text(p->command), hw_id((uint64_t)p->pid),
+					       hw_size(p->rss)};
+
+		if (p->pid != pid)
+			hw_answer_row(a, row);
+	}
+	hw_answer_table_end(a);
+	if (c->peer_count > PEERS_SHOWN)
+		hw_answer_line(a, HW_TONE_PLAIN, "  and %u more processes (--json has all)",
+			       c->peer_count - PEERS_SHOWN);
+}
+
+/* From what monitors show down to the heaps. */
+static void kernel_text(struct hw_answer *a, const struct hw_session *session,
+			const struct hw_summary *s)
+{
+	const struct hw_accounts *c = s->accounts;
+	g_autofree char *pss = hw_answer_size(a, c->total.pss);
+	g_autofree char *uss = hw_answer_size(a, c->total.private_);
+	g_autofree char *swap = hw_answer_size(a, c->total.swap);
+	g_autofree char *lazy = hw_answer_size(a, c->total.lazy);
+	g_autofree char *huge = hw_answer_size(a, c->total.huge);
+
+	if (c->has_cgroup) {
+		uint64_t working = hw_reconcile_working_set(&c->cgroup);
+		uint64_t plain = hw_reconcile_without_cache(&c->cgroup);
+		g_autofree char *set = hw_answer_size(a, working == HW_NOT_KNOWN ? 0 : working);
+		g_autofree char *without = hw_answer_size(a, plain == HW_NOT_KNOWN ? 0 : plain);
+
+		chain_text(a, s, "cgroup", "Memory cgroup");
+		if (working != HW_NOT_KNOWN && plain != HW_NOT_KNOWN)
+			hw_answer_line(a, HW_TONE_PLAIN,
+				       "  monitors also show %s (less inactive file cache) or %s "
+				       "(less all of it)",
+				       set, without);
+		peers_text(a, c, session->target->pid);
+	}
+	chain_text(a, s, "RSS", "Resident (RSS)");
+	hw_answer_line(a, HW_TONE_PLAIN,
+		       "  PSS %s, USS %s, swap %s, lazily freed %s, in huge pages %s", pss, uss,
+		       swap, lazy, huge);
+}
+
 void hw_report_summary(struct hw_answer *a, struct hw_session *session, const struct hw_summary *s)
 {
 	g_autoptr(GPtrArray) heaps = hw_ledger_sort_heaps(session);
@@ -183,6 +351,10 @@ void hw_report_summary(struct hw_answer *a, struct hw_session *session, const st
 	hw_answer_target(a, session->target);
 	hw_answer_field(a, "threads", NULL, hw_count(session->target->thread_count));
 	hw_answer_field(a, "mapped", NULL, hw_size(s->maps.bytes));
+	if (s->accounts && a->is_json)
+		kernel_json(a, s);
+	else if (s->accounts)
+		kernel_text(a, session, s);
 	hw_owners(a, &s->maps);
 	hw_ledger_json(a, heaps);
 	heaps_text(a, session, heaps);

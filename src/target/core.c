@@ -62,6 +62,9 @@ void hw_target_free(struct hw_target *target)
 	hw_array_resize(target->file_maps, target->file_map_room, 0, sizeof(*target->file_maps));
 	hw_array_resize(target->threads, target->thread_room, 0, sizeof(*target->threads));
 	hw_array_resize(target->auxv, target->auxv_room, 0, sizeof(*target->auxv));
+	if (target->texts)
+		g_hash_table_unref(target->texts);
+	hw_array_resize(target->pages, target->page_room, 0, sizeof(*target->pages));
 	hw_array_resize(target->stretches, target->stretch_room, 0, sizeof(*target->stretches));
 	if (!target->process) /* Else its. */
 		hw_file_unmap(target->map, target->map_size);
@@ -84,4 +87,43 @@ bool hw_target_auxv(const struct hw_target *target, uint64_t type, uint64_t *ret
 		}
 	}
 	return false;
+}
+
+const char *hw_target_text(const struct hw_target *target, const char *name)
+{
+	return target->texts ? g_hash_table_lookup(target->texts, name) : NULL;
+}
+
+static uint64_t count_pages(const struct hw_target *target, hw_addr start, hw_addr end,
+			    uint32_t flag)
+{
+	uint64_t bytes = 0;
+	size_t low = 0;
+	size_t high = target->page_count;
+
+	if (!target->page_room)
+		return UINT64_MAX;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (target->pages[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < target->page_count && target->pages[low].start < end; low++)
+		if (target->pages[low].flags & flag)
+			bytes +=
+			    MIN(end, target->pages[low].end) - MAX(start, target->pages[low].start);
+	return bytes;
+}
+
+uint64_t hw_target_resident(const struct hw_target *target, hw_addr start, hw_addr end)
+{
+	return count_pages(target, start, end, HW_PAGE_PRESENT);
+}
+
+uint64_t hw_target_swapped(const struct hw_target *target, hw_addr start, hw_addr end)
+{
+	return count_pages(target, start, end, HW_PAGE_SWAPPED);
 }

@@ -74,7 +74,11 @@ struct hw_process {
 	int pagemap; /* The same. */
 	char *command;
 	char *root;
-	bool is_same_cgroup; /* As ours. */
+	char *cgroup; /* Directory of its memory cgroup, or NULL. */
+	bool is_v2;
+	uint64_t headroom; /* Of the limits that we share with it; UINT64_MAX: none. */
+	GHashTable *texts; /* char * by name: what the kernel says. */
+	uint8_t *floats;   /* struct user_fpregs_struct of each of registers, for snapshots. */
 
 	struct live_map *maps;
 	size_t map_count;
@@ -158,6 +162,14 @@ void live_mark_done(struct hw_process *process, uint64_t start, uint64_t end);
 bool live_is_done(const struct hw_process *process, uint64_t offset);
 const struct live_map *live_map_of(const struct hw_process *process, uint64_t offset);
 bool live_fill_learned(struct hw_process *process);
+
+/* live_kernel.c: texts of the kernel, into process->texts. */
+void live_text(struct hw_process *process, const char *name, char *text); /* Takes text. */
+void live_kernel_before(struct hw_process *process); /* What may take its time. */
+void live_kernel_now(struct hw_process *process);    /* What must fit the pages. */
+char *live_cgroup_dir(int dir, bool *is_v2_ret);     /* dir: of a process; NULL: none. */
+/* Bytes that the cgroup at dir, and every one above it, may still take; UINT64_MAX: no limit. */
+uint64_t live_headroom(const struct hw_process *process, const char *dir);
 
 /* live_target.c: of what was read, or may be read. */
 struct hw_target *live_target_new(struct hw_process *process, GError **error);

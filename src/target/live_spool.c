@@ -20,7 +20,6 @@ bool live_spool_open(struct hw_process *process, GError **error)
 {
 	struct hw_spool file;
 
-	process->spool.limit = UINT64_MAX;
 	if (!hw_spool_open(&file, process->options.spool_dir, 0, "the copy of the process", error))
 		return false;
 	process->spool.dir = g_strdup(file.dir);

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -277,6 +278,7 @@ void live_detach(struct hw_process *process)
 static void main_first(struct hw_process *process)
 {
 	struct hw_thread *threads = process->registers;
+	struct user_fpregs_struct floats, *all = (void *)process->floats;
 
 	for (size_t i = 1; i < process->register_count; i++) {
 		struct hw_thread main_thread = threads[i];
@@ -285,18 +287,24 @@ static void main_first(struct hw_process *process)
 			continue;
 		memmove(&threads[1], &threads[0], i * sizeof(*threads));
 		threads[0] = main_thread;
+		floats = all[i];
+		memmove(&all[1], &all[0], i * sizeof(floats));
+		all[0] = floats;
 		return;
 	}
 }
 
 bool live_registers(struct hw_process *process, GError **error)
 {
+	const size_t each = sizeof(struct user_fpregs_struct);
 	size_t room = process->thread_count;
 
+	hw_array_resize(process->floats, process->register_room * each, 0, 1);
 	hw_array_resize(process->registers, process->register_room, 0, sizeof(*process->registers));
 	process->register_count = process->register_room = 0;
 	process->registers = hw_array_resize(NULL, 0, room, sizeof(*process->registers));
-	if (!process->registers) {
+	process->floats = hw_array_resize(NULL, 0, room * each, 1);
+	if (!process->registers || !process->floats) {
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for threads");
 		return false;
 	}
@@ -316,6 +324,9 @@ bool live_registers(struct hw_process *process, GError **error)
 			return false;
 		}
 		thread->tid = process->threads[i].tid;
+		io = (struct iovec){process->floats + process->register_count * each, each};
+		if (process->options.wants_kernel)
+			ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_PRFPREG, &io);
 		process->register_count++;
 	}
 	main_first(process);

@@ -231,18 +231,51 @@ static bool add_threads(struct making *making)
 	return true;
 }
 
+static bool add_pages(struct making *making)
+{
+	const struct hw_process *process = making->process;
+	struct hw_target *target = making->target;
+
+	target->pages = hw_array_resize(NULL, 0, process->run_count + 1, sizeof(*target->pages));
+	if (!target->pages)
+		return false;
+	target->page_room = process->run_count + 1;
+	for (size_t i = 0; i < process->run_count; i++) {
+		const struct live_run *run = &process->runs[i];
+		struct hw_page_run *last =
+		    target->page_count ? &target->pages[target->page_count - 1] : NULL;
+		struct hw_page_run page = {
+		    .start = run->start,
+		    .end = run->end,
+		    .flags = (run->flags & LIVE_PRESENT ? HW_PAGE_PRESENT : 0) |
+			     (run->flags & LIVE_SWAPPED ? HW_PAGE_SWAPPED : 0) |
+			     (run->flags & LIVE_FILE ? HW_PAGE_FILE : 0),
+		};
+
+		/* The page of zeros and what we force are in no RSS. */
+		if (run->flags & (LIVE_ZERO | LIVE_FORCED))
+			continue;
+		if (last && last->end == page.start && last->flags == page.flags)
+			last->end = page.end;
+		else
+			target->pages[target->page_count++] = page;
+	}
+	return true;
+}
+
 struct hw_target *live_target_new(struct hw_process *process, GError **error)
 {
 	struct hw_target *target = hw_target_new(HW_TARGET_PROCESS);
 	struct making making = {process, target};
 
 	target->process = process;
+	target->texts = g_hash_table_ref(process->texts);
 	target->path = g_strdup_printf("process %d", process->pid);
 	target->pid = process->pid;
 	target->command = g_strdup(process->command);
 	target->map = process->spool.in;
 	target->map_size = process->spool.size;
-	if (add_maps(&making) && add_auxv(&making) && add_threads(&making))
+	if (add_maps(&making) && add_auxv(&making) && add_threads(&making) && add_pages(&making))
 		return target;
 	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "process %d: no memory for its mappings",
 		    process->pid);

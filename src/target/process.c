@@ -17,11 +17,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <unistd.h>
 
-#define UNIT    ((uint64_t)4 << 20) /* What one reader takes at a time. */
-#define SAMPLE  ((uint64_t)8 << 20)
-#define READERS 4
+#define UNIT          ((uint64_t)4 << 20) /* What one reader takes at a time. */
+#define SAMPLE        ((uint64_t)8 << 20)
+#define READERS       4
+#define HEADROOM_TOLD ((uint64_t)2 << 30)
 
 static void set_root(struct hw_process *process)
 {
@@ -96,6 +98,31 @@ static bool try_reading(struct hw_process *process, GError **error)
 	return false;
 }
 
+/* What we write to a file, and what we allocate, counts against the limits of our cgroup
+ * and of those above it: the ones that we share with the process are its limits, too. */
+static void find_cgroup(struct hw_process *process)
+{
+	int own = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool is_v2;
+	g_autofree char *ours = own >= 0 ? live_cgroup_dir(own, &is_v2) : NULL;
+	size_t same = 0;
+
+	if (own >= 0)
+		close(own);
+	process->headroom = UINT64_MAX;
+	process->cgroup = live_cgroup_dir(process->dir, &process->is_v2);
+	if (!process->cgroup || !ours)
+		return;
+	for (size_t i = 0; ours[i] && ours[i] == process->cgroup[i]; i++)
+		if ((!ours[i + 1] || ours[i + 1] == '/') &&
+		    (!process->cgroup[i + 1] || process->cgroup[i + 1] == '/'))
+			same = i + 1;
+	ours[same] = '\0';
+	process->headroom = live_headroom(process, ours);
+	if (process->headroom != UINT64_MAX && !process->options.spool_dir)
+		process->spool.limit = process->headroom / 10;
+}
+
 struct hw_process *hw_process_open(int32_t pid, const struct hw_process_options *options,
 				   GError **error)
 {
@@ -104,12 +131,15 @@ struct hw_process *hw_process_open(int32_t pid, const struct hw_process_options 
 	process->pid = pid;
 	process->options = *options;
 	process->pidfd = process->dir = process->mem = process->pagemap = process->spool.fd = -1;
+	process->spool.limit = UINT64_MAX;
 	process->strings = g_string_chunk_new(4096);
+	process->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	if (open_dir(process, error) && live_refuse_kind(process, error) &&
 	    open_memory(process, error) && live_read_maps(process, error) &&
 	    try_reading(process, error) && live_spool_open(process, error)) {
 		process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 		set_root(process);
+		find_cgroup(process);
 		live_fill_install(process);
 		return process;
 	}
@@ -134,7 +164,11 @@ void hw_process_close(struct hw_process *process)
 	hw_array_resize(process->learned, process->learned_room, 0, sizeof(*process->learned));
 	hw_array_resize(process->threads, process->thread_room, 0, sizeof(*process->threads));
 	hw_array_resize(process->registers, process->register_room, 0, sizeof(*process->registers));
+	hw_array_resize(process->floats, process->register_room * sizeof(struct user_fpregs_struct),
+			0, 1);
+	g_hash_table_unref(process->texts);
 	g_string_chunk_free(process->strings);
+	g_free(process->cgroup);
 	g_free(process->command);
 	g_free(process->root);
 	g_free(process);
@@ -152,6 +186,10 @@ struct hw_target *hw_process_look(struct hw_process *process, GError **error)
 	process->state = LIVE_RUNNING;
 	if (!live_spool_clean(process) || !take_stock(process, error))
 		return NULL;
+	if (process->options.wants_kernel) {
+		live_kernel_before(process);
+		live_kernel_now(process);
+	}
 	return live_target_new(process, error);
 }
 
@@ -239,11 +277,22 @@ static uint64_t estimate(const struct hw_process *process, uint64_t bytes)
 bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_t *expected_ns_ret,
 			GError **error)
 {
+	char need[32], have[32];
 	uint64_t bytes;
 
 	if (!live_spool_clean(process) || !take_stock(process, error))
 		return false;
 	bytes = wanted_bytes(process);
+	if (bytes > process->spool.limit) {
+		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+			    "heapwalk runs under the same memory limit as process %d, which has %s "
+			    "left; the copy of the process needs %s. Run heapwalk outside of the "
+			    "container, or name a place with --spool-dir if its pages may count "
+			    "against that limit",
+			    process->pid, hw_text_size(have, sizeof(have), process->headroom),
+			    hw_text_size(need, sizeof(need), bytes));
+		return false;
+	}
 	if (!live_spool_prepare(process, bytes, error))
 		return false;
 	*bytes_ret = bytes;
@@ -278,8 +327,11 @@ struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
 	if (!live_seize(process, error))
 		return NULL;
 	set_deadline(process);
-	if (live_registers(process, error) && take_stock(process, error))
+	if (live_registers(process, error) && take_stock(process, error)) {
+		if (process->options.wants_kernel)
+			live_kernel_now(process);
 		target = live_target_new(process, error);
+	}
 	if (!target) {
 		live_detach(process);
 		return NULL;
@@ -426,6 +478,13 @@ static void tell_gap(const struct hw_process *process, const struct hw_process_g
 				 "%s of the process is swapped out and was not read: reading would "
 				 "bring it back into its memory",
 				 hw_text_size(a, sizeof(a), gap->swapped));
+	if (process->headroom != UINT64_MAX && process->headroom < HEADROOM_TOLD)
+		hw_notes_warn(
+		    notes, "same-cgroup", "run heapwalk outside of the container",
+		    "heapwalk runs under the same memory limit as the process: %s are left, "
+		    "and heapwalk takes at most %s of that for pages it reads",
+		    hw_text_size(a, sizeof(a), process->headroom),
+		    hw_text_size(b, sizeof(b), process->spool.limit));
 	if (process->unreadable)
 		hw_notes_missing(notes, "unreadable", NULL, "the kernel refused %s of the process",
 				 hw_text_size(a, sizeof(a), process->unreadable));
@@ -477,6 +536,11 @@ uint64_t hw_process_time_left(const struct hw_process *process)
 		return UINT64_MAX;
 	now = live_now_ns();
 	return process->deadline_ns > now ? process->deadline_ns - now : 0;
+}
+
+uint64_t hw_process_time_spent(const struct hw_process *process)
+{
+	return process->state == LIVE_STOPPED ? live_now_ns() - process->stop_began_ns : 0;
 }
 
 uint64_t hw_process_stopped_ns(const struct hw_process *process)

@@ -77,6 +77,7 @@ uint64_t hw_process_missed(const struct hw_process *process);
 
 /* Time left before the deadline; UINT64_MAX without one, 0 behind it. */
 uint64_t hw_process_time_left(const struct hw_process *process);
+uint64_t hw_process_time_spent(const struct hw_process *process); /* Since it was stopped; or 0. */
 /* How long it stood still in all, over every stop(). */
 uint64_t hw_process_stopped_ns(const struct hw_process *process);
 

@@ -50,9 +50,21 @@ struct hw_stretch {
 	uint64_t end;
 };
 
+/* Pages of one kind that a process had. */
+enum {
+	HW_PAGE_PRESENT = 1, /* Resident. */
+	HW_PAGE_SWAPPED = 2,
+	HW_PAGE_FILE = 4, /* Of a mapped file or of shared memory. */
+};
+struct hw_page_run {
+	hw_addr start;
+	hw_addr end; /* Exclusive. */
+	uint32_t flags;
+};
+
 struct hw_target {
 	enum hw_target_kind kind;
-	char *path; /* "process 4711" for one. */
+	char *path;         /* "process 4711" for one. */
 	const uint8_t *map; /* The whole file, read-only. */
 	uint64_t map_size;
 	bool truncated;   /* The file ends before its headers say. */
@@ -74,6 +86,11 @@ struct hw_target {
 	int32_t signal;     /* NT_SIGINFO si_signo, or 0. */
 	hw_addr fault_addr; /* si_addr for SIGSEGV and SIGBUS. */
 
+	/* What the kernel said, of a process or a snapshot; see hw_target_text(). NULL for others.
+	 */
+	GHashTable *texts;
+	struct hw_page_run *pages; /* By start, disjoint: what was in memory. */
+	size_t page_count;
 	struct hw_process *process; /* Of HW_TARGET_PROCESS, borrowed; else NULL. */
 	uint64_t stopped_ns;        /* How long a process stood still for this. */
 
@@ -81,6 +98,7 @@ struct hw_target {
 	struct hw_stretch *stretches; /* Sorted; where a process has pages. */
 	size_t stretch_count;
 	size_t stretch_room;
+	size_t page_room;
 	int fd;
 	int64_t mtime_ns;    /* At open: tells whether the file changed since. */
 	uint64_t faults;     /* hw_target_faults() at open. */
@@ -107,8 +125,14 @@ struct hw_target_options {
  * field and bound. NULL on error. */
 struct hw_target *hw_target_open(const char *path, const struct hw_target_options *options,
 				 struct hw_notes *notes, GError **error);
-void hw_target_free(struct hw_target *target); /* Accepts NULL. */
+void hw_target_free(struct hw_target *target);             /* Accepts NULL. */
 struct hw_target *hw_target_new(enum hw_target_kind kind); /* An empty one, to be filled. */
+
+/* A text of the kernel as it was: "smaps", "status", "memory.stat", …; NULL: not known. */
+const char *hw_target_text(const struct hw_target *target, const char *name);
+/* Resident bytes of [start, end); UINT64_MAX where a target does not know (a core). */
+uint64_t hw_target_resident(const struct hw_target *target, hw_addr start, hw_addr end);
+uint64_t hw_target_swapped(const struct hw_target *target, hw_addr start, hw_addr end);
 
 /* Value of an auxv entry; false when there is none. */
 bool hw_target_auxv(const struct hw_target *target, uint64_t type, uint64_t *ret);

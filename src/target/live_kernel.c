@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live_kernel.c -- what the kernel says of a process and of its memory cgroup, as the texts
+ * it prints. They are kept as they are: what they mean is known further up, and a
+ * snapshot takes them along. */
+#include "base/text.h"
+#include "target/live.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PEERS_MOST 1000 /* Processes of a cgroup that are asked. */
+#define DEPTH_MOST 8    /* Cgroups below it. */
+#define FDS_MOST   20000
+#define UNLIMITED  ((uint64_t)1 << 60) /* Version 1 says 2^63 less a page. */
+#define PATHS_MOST 200                 /* Kinds of open files that are listed. */
+
+void live_text(struct hw_process *process, const char *name, char *text)
+{
+	if (text)
+		g_hash_table_replace(process->texts, g_strdup(name), text);
+}
+
+/* The path behind "N:controllers:" of a line with this controller; "" is version 2. */
+static char *cgroup_path(int dir, const char *controller)
+{
+	g_autofree char *text = live_read(dir, "cgroup", NULL);
+	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+
+	for (size_t i = 0; lines[i]; i++) {
+		g_auto(GStrv) parts = g_strsplit(lines[i], ":", 3);
+		g_auto(GStrv) names = NULL;
+
+		if (g_strv_length(parts) != 3)
+			continue;
+		names = g_strsplit(parts[1], ",", -1);
+		if (*controller ? g_strv_contains((const char *const *)names, controller)
+				: !*parts[1])
+			return g_strdup(parts[2]);
+	}
+	return NULL;
+}
+
+/* Where path of a hierarchy is mounted here: "v1" with the controller among the super
+ * options, or "v2". */
+static char *find_mount(const char *type, const char *option, const char *path)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL);
+	lines = g_strsplit(text ? text : "", "\n", -1);
+	for (size_t i = 0; lines[i]; i++) {
+		const char *rest = strstr(lines[i], " - ");
+		char root[1024], point[1024], kind[64], options[1024] = "";
+		g_auto(GStrv) names = NULL;
+		g_autofree char *dir = NULL;
+
+		if (!rest || sscanf(lines[i], "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
+		    sscanf(rest, " - %63s %*s %1023s", kind, options) < 1 ||
+		    strcmp(kind, type) != 0)
+			continue;
+		names = g_strsplit(options, ",", -1);
+		if (option && !g_strv_contains((const char *const *)names, option))
+			continue;
+		/* A container sees its own cgroup as the root of the mount. */
+		if (strcmp(root, "/") != 0 && g_str_has_prefix(path, root))
+			path += strlen(root);
+		dir = g_build_filename(point, strstr(path, "..") ? "" : path, NULL);
+		if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
+			continue;
+		return g_steal_pointer(&dir);
+	}
+	return NULL;
+}
+
+char *live_cgroup_dir(int dir, bool *is_v2_ret)
+{
+	g_autofree char *path = cgroup_path(dir, "memory");
+	char *found = path ? find_mount("cgroup", "memory", path) : NULL;
+	g_autofree char *unified = NULL;
+	g_autofree char *probe = NULL;
+
+	*is_v2_ret = false;
+	if (found)
+		return found;
+	unified = cgroup_path(dir, "");
+	found = unified ? find_mount("cgroup2", NULL, unified) : NULL;
+	probe = found ? g_build_filename(found, "memory.current", NULL) : NULL;
+	if (probe && access(probe, R_OK) == 0) {
+		*is_v2_ret = true;
+		return found;
+	}
+	g_free(found);
+	return NULL;
+}
+
+static void add_peer(GString *list, int32_t pid)
+{
+	char name[32];
+	uint64_t rss = 0, anon = 0;
+	g_autofree char *rollup = NULL;
+	g_autofree char *comm = NULL;
+	int dir;
+
+	g_snprintf(name, sizeof(name), "/proc/%d", pid);
+	dir = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;
+	rollup = live_read(dir, "smaps_rollup", NULL);
+	comm = live_read(dir, "comm", NULL);
+	close(dir);
+	if (!rollup || !live_field(rollup, "Rss", &rss))
+		return;
+	live_field(rollup, "Pss_Anon", &anon);
+	g_string_append_printf(list, "%d %" PRIu64 " %" PRIu64 " %s\n", pid, rss, anon,
+			       comm ? g_strchomp(comm) : "?");
+}
+
+/* The processes of a cgroup and of those below it. */
+static void add_peers(GString *list, int parent, const char *name, unsigned *count, unsigned depth)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	g_autofree char *procs = fd >= 0 ? live_read(fd, "cgroup.procs", NULL) : NULL;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	for (const char *at = procs; at && *at && *count < PEERS_MOST;) {
+		int32_t pid = (int32_t)strtol(at, NULL, 10);
+
+		if (pid > 0) {
+			add_peer(list, pid);
+			++*count;
+		}
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+	while (dir && depth < DEPTH_MOST && *count < PEERS_MOST && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			add_peers(list, fd, entry->d_name, count, depth + 1);
+	if (dir)
+		closedir(dir);
+}
+
+/* Sockets and pipes have a number each: they are counted by kind. */
+static char *fd_kind(const char *target)
+{
+	const char *colon = strchr(target, ':');
+
+	if (target[0] != '/' && colon)
+		return g_strndup(target, (gsize)(colon - target));
+	return g_strdup(target);
+}
+
+static int by_count(gconstpointer a, gconstpointer b, gpointer table)
+{
+	guint x = GPOINTER_TO_UINT(g_hash_table_lookup(table, *(char *const *)a));
+	guint y = GPOINTER_TO_UINT(g_hash_table_lookup(table, *(char *const *)b));
+
+	if (x != y)
+		return x > y ? -1 : 1;
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char *list_files(const struct hw_process *process)
+{
+	int fd = openat(process->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	GString *list = g_string_new(NULL);
+	GHashTableIter iter;
+	gpointer name;
+	struct dirent *entry;
+
+	for (unsigned i = 0; dir && i < FDS_MOST && (entry = readdir(dir)); i++) {
+		char target[4096];
+		ssize_t size = readlinkat(fd, entry->d_name, target, sizeof(target) - 1);
+		g_autofree char *text = size > 0 ? hw_text_copy(target, (size_t)size) : NULL;
+		char *kind = text ? fd_kind(text) : NULL;
+
+		if (kind)
+			g_hash_table_replace(
+			    counts, kind,
+			    GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(counts, kind)) +
+					     1));
+	}
+	g_hash_table_iter_init(&iter, counts);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		g_ptr_array_add(names, name);
+	g_ptr_array_sort_with_data(names, by_count, counts);
+	for (guint i = 0; i < names->len && i < PATHS_MOST; i++)
+		g_string_append_printf(
+		    list, "%u %s\n", GPOINTER_TO_UINT(g_hash_table_lookup(counts, names->pdata[i])),
+		    (char *)names->pdata[i]);
+	if (dir)
+		closedir(dir);
+	return g_string_free(list, FALSE);
+}
+
+void live_kernel_before(struct hw_process *process)
+{
+	unsigned count = 0;
+	GString *list = g_string_new(NULL);
+
+	if (process->cgroup)
+		add_peers(list, AT_FDCWD, process->cgroup, &count, 0);
+	live_text(process, "processes", g_string_free(list, FALSE));
+	live_text(process, "limits", live_read(process->dir, "limits", NULL));
+	live_text(process, "cgroup", live_read(process->dir, "cgroup", NULL));
+	live_text(process, "files", list_files(process));
+}
+
+void live_kernel_now(struct hw_process *process)
+{
+	static const char *const v1[] = {
+	    "memory.usage_in_bytes",          "memory.limit_in_bytes", "memory.kmem.usage_in_bytes",
+	    "memory.kmem.tcp.usage_in_bytes", "memory.stat",           NULL};
+	static const char *const v2[] = {"memory.current", "memory.max",    "memory.swap.current",
+					 "memory.stat",    "memory.events", NULL};
+	const char *const *names = process->is_v2 ? v2 : v1;
+	int dir = process->cgroup ? open(process->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	live_text(process, "smaps", live_read(process->dir, "smaps", NULL));
+	live_text(process, "status", live_read(process->dir, "status", NULL));
+	live_text(process, "stat", live_read(process->dir, "stat", NULL));
+	for (; dir >= 0 && *names; names++)
+		live_text(process, *names, live_read(dir, *names, NULL));
+	if (dir >= 0)
+		close(dir);
+}
+
+static uint64_t read_number(const char *dir, const char *name)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	g_autofree char *text = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL) || !g_ascii_isdigit(text[0]))
+		return UINT64_MAX;
+	return strtoull(text, NULL, 10);
+}
+
+uint64_t live_headroom(const struct hw_process *process, const char *start)
+{
+	uint64_t least = UINT64_MAX;
+	g_autofree char *dir = g_strdup(start);
+
+	for (int i = 0; i < 32; i++) {
+		uint64_t limit =
+		    read_number(dir, process->is_v2 ? "memory.max" : "memory.limit_in_bytes");
+		uint64_t high = process->is_v2 ? read_number(dir, "memory.high") : UINT64_MAX;
+		uint64_t usage =
+		    read_number(dir, process->is_v2 ? "memory.current" : "memory.usage_in_bytes");
+		char *parent = g_path_get_dirname(dir);
+
+		limit = MIN(limit, high);
+		if (limit < UNLIMITED && usage != UINT64_MAX)
+			least = MIN(least, limit > usage ? limit - usage : 0);
+		g_free(dir);
+		dir = parent;
+	}
+	return least;
+}
