@@ -168,6 +168,7 @@ check-run: tests
 check-matrix: check-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-matrix-run
 check-matrix-run: all fixtures $(FIX)/heaps-matrix
+	-@scripts/fetch-go.sh $(BUILD)/go
 	@tests/run --build $(BUILD) matrix
 
 # The sanitizers get a build of their own.
@@ -193,6 +194,7 @@ fuzz-run: tests
 
 bench: all fixtures $(BENCHES)
 	@python3 -B tests/bench/run.py $(BUILD)
+	@python3 -B tests/bench/go.py $(BUILD)
 
 # References, leaks and roots on five shapes of graph; GRAPH_ARGS names shapes and sizes.
 bench-graph: all $(BENCHES)

@@ -114,10 +114,14 @@ class Run:
         score.check(f"{name} ledger", lambda: gocheck.check_ledger(tool.json("heaps", core), truth))
         for what, check in (("memstats", gocheck.check_memstats), ("classes", gocheck.check_classes),
                             ("profile", gocheck.check_profile)):
-            score.check(f"{name} {what}", lambda w=what, c=check: c(
-                tool.json("plugin", "go", w, core), truth))
+            score.check(f"{name} {what}", lambda w=what, c=check: c(self.report(w, core), truth))
         score.check(f"{name} goroutines", lambda: gocheck.check_goroutines(
             tool.json("goroutines", core), truth, extra_runnable(self.case)))
+
+    def report(self, name, core):
+        if name not in self.tool.run("plugin", "go", core).decode():
+            raise Skip(f"this build has no 'plugin go {name}'")
+        return self.tool.json("plugin", "go", name, core)
 
     def same(self):
         """gdb's core of the same process: the same blocks, the same ledger, the same goroutines."""
@@ -144,7 +148,7 @@ def extra_runnable(case):
 
 def copy_all(program, root, dynamic):
     """The program, and the libraries that it is linked to, as a tree for --sysroot."""
-    files = [program]
+    files = [program.resolve()]
     if dynamic:
         files.append(pathlib.Path("/lib64/ld-linux-x86-64.so.2").resolve())
         text = subprocess.run(["ldd", program], capture_output=True, text=True, timeout=20, check=False).stdout

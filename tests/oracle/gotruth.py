@@ -94,6 +94,9 @@ def read_stacks(text):
     return [parse_goroutine(part.rstrip("\n")) for part in parts if part.startswith("goroutine ")]
 
 
+RECORD_FRAMES = 32
+
+
 @dataclasses.dataclass(frozen=True)
 class Record:
     """One bucket of the memory profile."""
@@ -102,6 +105,7 @@ class Record:
     alloc_objects: int
     free_objects: int
     frames: tuple
+    is_cut: bool  # As many frames as MemProfileRecord holds.
 
 
 def read_profile(path):
@@ -113,10 +117,12 @@ def read_profile(path):
             rate = int(words[0])
         elif kind == "record":
             frames = []
-            records.append((*(int(w) for w in words), frames))
+            records.append([*(int(w) for w in words), frames, 0])
+        elif kind == "pc":
+            records[-1][5] += 1
         elif kind == "frame":
             frames.append(Frame(words[0], words[1], int(words[2])))
-    return rate, [Record(*r[:4], tuple(r[4])) for r in records]
+    return rate, [Record(*r[:4], tuple(r[4]), r[5] == RECORD_FRAMES) for r in records]
 
 
 PAGE = 8192
