@@ -429,6 +429,10 @@ struct hw_host {
 
 	/* One goroutine; during goroutines(). False: stop. */
 	bool (*goroutine)(void *self, const struct hw_goroutine *goroutine);
+
+	/* The nearest symbol at or below a code address, for people; borrowed until close(),
+	 * NULL when there is none. */
+	const char *(*name)(void *self, hw_addr addr, uint64_t *offset_ret);
 };
 
 /* Where the bytes of a raw output go. */

@@ -403,10 +403,10 @@ static const char *large_is_odd(const struct copy *copy, const struct extent *e)
 {
 	uint64_t size = index2size(e->szind), room = e->size - e->offset;
 
-	if (e->is_sampled)
-		return e->size < SC_LARGE_MINCLASS || size > room ? "its extent does not fit a "
-								    "sampled allocation"
-								  : NULL;
+	if (e->is_sampled) /* 5.3.0: the smallest large class; 5.3.1: whole pages. */
+		return e->size < PAGE + copy->pad || size > room
+			   ? "its extent does not fit a sampled allocation"
+			   : NULL;
 	if (size == e->size - copy->pad && size <= room)
 		return NULL;
 	/* 5.3.1 with its large size classes off: the class is the next one up. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool add_internal(struct jemalloc *je, struct copy *copy, hw_addr addr, const char *what)
+bool add_internal(struct jemalloc *je, struct copy *copy, hw_addr addr, const char *what)
 {
 	struct extent *e = object_at(je, copy, addr);
 
@@ -19,8 +19,7 @@ static bool add_internal(struct jemalloc *je, struct copy *copy, hw_addr addr, c
 	return true;
 }
 
-/* The start of the allocation that holds addr; 0: none. */
-static hw_addr object_start(const struct copy *copy, hw_addr addr)
+hw_addr object_start(const struct copy *copy, hw_addr addr)
 {
 	const struct extent *e = extent_find(copy, addr);
 
@@ -80,6 +79,8 @@ bool find_internals(struct jemalloc *je, struct copy *copy)
 	for (uint64_t i = 0; copy->version && i < copy->tcache_count; i++)
 		if (!tcache_internals(je, copy, &copy->tcaches[i]))
 			return false;
+	if (!find_stacks(je, copy))
+		return false;
 	settle(copy);
 	return true;
 }

@@ -22,6 +22,7 @@ static void close_copy(const struct hw_host *host, struct copy *c)
 	host->resize(host->self, c->cached, c->cached_room, 0, sizeof(*c->cached));
 	host->resize(host->self, c->internals, c->internal_room, 0, sizeof(*c->internals));
 	host->resize(host->self, c->pageslabs, c->pageslab_room, 0, sizeof(*c->pageslabs));
+	host->resize(host->self, c->stacks, c->stack_room, 0, sizeof(*c->stacks));
 	host->resize(host->self, c->totals, c->total_room, 0, sizeof(*c->totals));
 }
 
@@ -268,5 +269,5 @@ const struct hw_plugin hw_plugin_jemalloc = {
     .verify = je_verify,
     .close = close_plugin,
     .reports = je_reports,
-    .report_count = 5,
+    .report_count = 6,
 };

@@ -108,6 +108,15 @@ struct pageslab {
 	uint64_t active[8], touched[8];
 };
 
+/* One backtrace of the profiler, and the live sampled allocations made there. */
+struct stack {
+	hw_addr gctx;
+	hw_addr vec; /* Return addresses, innermost first. */
+	uint32_t depth;
+	uint64_t objects, bytes; /* Sampled. */
+	uint64_t unbiased;       /* What they stand for, bytes; 5.3. */
+};
+
 /* What extents of one arena and kind, and one size class, add up to. */
 struct bin_totals {
 	uint64_t slabs, slab_bytes, nonfull;
@@ -116,6 +125,7 @@ struct bin_totals {
 struct large_totals {
 	uint64_t live, cached, internal;                   /* Extents. */
 	uint64_t live_bytes, cached_bytes, internal_bytes; /* Usable. */
+	int64_t promoted; /* Sampled: what jemalloc's statistics count more, or less. */
 };
 struct arena_totals {
 	uint32_t arena;
@@ -162,6 +172,9 @@ struct copy {
 	uint64_t pageslab_count, pageslab_room;
 	hw_addr eden; /* Of the HPA: mapped, not cut into page slabs yet. */
 	uint64_t eden_size;
+	struct stack *stacks; /* By gctx. */
+	uint64_t stack_count, stack_room;
+	uint64_t prof_odd;           /* Counters that disagree with what was found. */
 	struct arena_totals *totals; /* By arena index, ascending. */
 	uint64_t total_count, total_room;
 };
@@ -251,6 +264,11 @@ void find_undecoded(struct jemalloc *je);
 bool find_tcaches(struct jemalloc *je, struct copy *copy);
 /* internal.c: allocations of jemalloc's own, as far as they can be told. */
 bool find_internals(struct jemalloc *je, struct copy *copy);
+bool add_internal(struct jemalloc *je, struct copy *copy, hw_addr addr, const char *what);
+/* The start of the allocation that holds addr; 0: none. */
+hw_addr object_start(const struct copy *copy, hw_addr addr);
+/* prof.c: what the profiler's tables say of live sampled allocations. */
+bool find_stacks(struct jemalloc *je, struct copy *copy);
 /* hpa.c */
 bool find_pageslabs(struct jemalloc *je, struct copy *copy);
 
@@ -264,5 +282,5 @@ bool je_blocks(void *handle, uint32_t heap);
 /* verify.c */
 bool je_verify(void *handle, uint32_t heap);
 /* reports.c */
-extern const struct hw_report je_reports[5];
+extern const struct hw_report je_reports[6];
 #endif

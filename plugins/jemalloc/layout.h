@@ -51,7 +51,6 @@ extern const uint32_t rtree_shape_count;
 #define EDATA_SIZE_ESN 16
 #define EDATA_BITMAP   64 /* e_slab_data: bit set = region free; the first nregs count. */
 #define EDATA_PS       24 /* e_ps, 5.3. */
-#define EDATA_PROF     64 /* e_prof_info: alloc time (5.2 on), alloc size, tctx. */
 #define EDATA_PTR_MASK (UINT64_C(0xffffffffffff) & ~UINT64_C(63))
 
 enum extent_state {
@@ -119,6 +118,12 @@ struct version_layout {
 	uint32_t tcache_small, tcache_large; /* Arrays in tcache_t. */
 	uint32_t tcache_bins;                /* Elements, both arrays. */
 	uint32_t slow_tcache, slow_dyn;      /* 5.3: in tcache_slow_t. */
+	/* Profiling: prof_structs.h. */
+	uint32_t edata_tctx;                 /* In the extent of a sampled allocation. */
+	uint32_t tctx_cnts, tctx_gctx;       /* In prof_tctx_t. */
+	uint32_t cnt_curbytes, cnt_unbiased; /* In prof_cnt_t; 0: has none. curobjs is first. */
+	uint32_t gctx_bt;                    /* In prof_gctx_t: vec, len. */
+	uint32_t tdata_tab;                  /* In prof_tdata_t: bt2tctx.tab */
 	bool counts_hpa_dirty; /* Its stats count page slabs as dirty, too: pa_extra.c */
 };
 extern const struct version_layout version_layouts[];

@@ -110,6 +110,13 @@ static void add_large(const struct copy *copy, const struct extent *e, struct ar
 
 	t->bytes[KIND_LARGE] += e->size;
 	t->extents[KIND_LARGE]++;
+	if (e->is_sampled) {
+		uint64_t bumped = e->size - copy->pad;
+
+		/* 5.3.1 leaves those below the smallest large class out. */
+		l->promoted +=
+		    (int64_t)(bumped >= SC_LARGE_MINCLASS ? bumped : 0) - (int64_t)usable;
+	}
 	if (e->cached) {
 		l->cached++;
 		l->cached_bytes += usable;

@@ -275,7 +275,7 @@ static bool report_tcache(void *handle, const struct hw_emit *out)
 	return true;
 }
 
-const struct hw_report je_reports[5] = {
+const struct hw_report je_reports[6] = {
     {.name = "arenas",
      .summary = "every arena: live, cached, free, and what a purge would return",
      .run = report_arenas},
@@ -287,4 +287,9 @@ const struct hw_report je_reports[5] = {
     {.name = "stats",
      .summary = "allocated, active, dirty, resident, … as jemalloc names them, explained",
      .run = report_stats},
+    {.name = "prof",
+     .summary = "live bytes by allocation backtrace, where prof:true was on",
+     .run = report_prof,
+     .formats = prof_formats,
+     .write = write_prof},
 };

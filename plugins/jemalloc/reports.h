@@ -20,4 +20,8 @@ static inline uint32_t heap_column(const struct jemalloc *je)
 }
 bool report_bins(void *handle, const struct hw_emit *out);
 bool report_stats(void *handle, const struct hw_emit *out);
+/* prof.c */
+extern const char *const prof_formats[];
+bool report_prof(void *handle, const struct hw_emit *out);
+bool write_prof(void *handle, const char *format, const struct hw_sink *sink);
 #endif

@@ -30,21 +30,17 @@ static const struct {
     {"tcache_bytes", "part of allocated that thread caches hold: freed by the program"},
 };
 
-/* As upstream adds them up: a sampled small allocation counts as the smallest large class
- * (arena_large_malloc_stats_update() of 5.3, arena.c before). */
+/* As upstream adds them up: a sampled small allocation counts with all of its extent but the
+ * pad, in 5.3.1 not at all below 16 KiB (arena_large_malloc_stats_update(), arena.c). */
 static void arena_stats(const struct copy *copy, const struct arena_totals *t, uint64_t s[STATS])
 {
 	const struct arena *a = arena_of(copy, t->arena);
 	struct small_sum sum;
-	uint64_t promoted = 0, pac;
+	uint64_t promoted = 0, pac; /* Modulo 2^64. */
 
 	sum_bins(t, &sum);
-	for (uint32_t i = 0; i < SC_NBINS; i++) {
-		const struct large_totals *l = &t->large[i];
-
-		promoted +=
-		    (l->live + l->cached + l->internal) * (SC_LARGE_MINCLASS - index2size(i));
-	}
+	for (uint32_t i = 0; i < SC_NBINS; i++)
+		promoted += (uint64_t)t->large[i].promoted;
 	pac = t->bytes[KIND_SLAB] + t->bytes[KIND_LARGE] + t->bytes[KIND_SEC] - t->hpa_bytes +
 	      t->bytes[KIND_DIRTY] + t->bytes[KIND_MUZZY];
 	s[ALLOCATED] = sum.live + sum.cached + sum.internal + promoted;

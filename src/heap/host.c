@@ -290,6 +290,11 @@ static bool stopped(void *self G_GNUC_UNUSED)
 	return hw_stop_requested();
 }
 
+static const char *name(void *self, hw_addr addr, uint64_t *offset_ret)
+{
+	return hw_modules_name(((struct hw_instance *)self)->heaps->modules, addr, offset_ret);
+}
+
 static bool goroutine(void *self, const struct hw_goroutine *found)
 {
 	struct hw_instance *in = self;
@@ -332,5 +337,6 @@ void hw_host_init(struct hw_instance *instance)
 	    .resize = resize,
 	    .stopped = stopped,
 	    .goroutine = goroutine,
+	    .name = name,
 	};
 }

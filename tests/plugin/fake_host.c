@@ -413,6 +413,12 @@ static void *resize(void *self, void *ptr, uint64_t old_count, uint64_t count, u
 	return (uint8_t *)ptr + HEAD;
 }
 
+static const char *no_name(void *self G_GNUC_UNUSED, hw_addr addr G_GNUC_UNUSED,
+			   uint64_t *offset_ret G_GNUC_UNUSED)
+{
+	return NULL;
+}
+
 static bool stopped(void *self)
 {
 	struct fake_host *fake = self;
@@ -447,4 +453,5 @@ const struct hw_host fake_host_calls = {
     .fail = fail,
     .resize = resize,
     .stopped = stopped,
+    .name = no_name,
 };
