@@ -45,6 +45,24 @@ static bool tcache_internals(struct jemalloc *je, struct copy *copy, const struc
 	       add_internal(je, copy, t->addr, "tcache_t");
 }
 
+/* 5.0 to 5.2: a ticker for each arena, {i32 tick, i32 nticks}, nticks always the same
+ * (DECAY_NTICKS_PER_UPDATE); the thread's tsd_t leads to them. */
+static bool thread_internals(struct jemalloc *je, struct copy *copy, const struct tcache *t)
+{
+	const struct version_layout *v = copy->version;
+	const struct extent *e;
+	hw_addr tsd = t->addr - v->tsd_tcache;
+	uint32_t count, nticks;
+	uint64_t tickers;
+
+	if (!v->tsd_tdata || !t->tid || !read_u32(je, tsd + 4, &count) || !count ||
+	    !read_word(je, tsd + v->tsd_tdata, &tickers) || !(e = object_at(je, copy, tickers)) ||
+	    usable_size(copy, e) < 8 * (uint64_t)count || !read_u32(je, tickers + 4, &nticks) ||
+	    nticks != DECAY_NTICKS_PER_UPDATE)
+		return true;
+	return add_internal(je, copy, tickers, "arenas tdata");
+}
+
 static int compare_internals(const void *a, const void *b)
 {
 	const struct internal *x = a, *y = b;
@@ -77,7 +95,8 @@ static void settle(struct copy *copy)
 bool find_internals(struct jemalloc *je, struct copy *copy)
 {
 	for (uint64_t i = 0; copy->version && i < copy->tcache_count; i++)
-		if (!tcache_internals(je, copy, &copy->tcaches[i]))
+		if (!tcache_internals(je, copy, &copy->tcaches[i]) ||
+		    !thread_internals(je, copy, &copy->tcaches[i]))
 			return false;
 	if (!find_stacks(je, copy))
 		return false;

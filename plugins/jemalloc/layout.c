@@ -145,6 +145,8 @@ const struct version_layout version_layouts[] = {
 	.cnt_unbiased = 0,
 	.gctx_bt = 72,
 	.tdata_tab = 104,
+	.tsd_tcache = 496,
+	.tsd_tdata = 448,
     },
     {
 	.version = "5.1.0",
@@ -178,6 +180,8 @@ const struct version_layout version_layouts[] = {
 	.cnt_unbiased = 0,
 	.gctx_bt = 72,
 	.tdata_tab = 104,
+	.tsd_tcache = 448,
+	.tsd_tdata = 440,
     },
     {
 	.version = "5.0.0",
@@ -211,6 +215,8 @@ const struct version_layout version_layouts[] = {
 	.cnt_unbiased = 0,
 	.gctx_bt = 72,
 	.tdata_tab = 104,
+	.tsd_tcache = 440,
+	.tsd_tdata = 432,
     },
 };
 const uint32_t version_layout_count = COUNT(version_layouts);

@@ -13,11 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAGE           UINT64_C(4096)
-#define LG_PAGE        12
-#define HUGEPAGE       (UINT64_C(2) << 20)
-#define HUGEPAGE_PAGES 512
-#define CACHELINE      64
+#define PAGE                    UINT64_C(4096)
+#define LG_PAGE                 12
+#define HUGEPAGE                (UINT64_C(2) << 20)
+#define HUGEPAGE_PAGES          512
+#define CACHELINE               64
+#define DECAY_NTICKS_PER_UPDATE 1000 /* arena_types.h, 5.0 to 5.2 */
 
 /* include/jemalloc/internal/sc.h (5.2 on), size_classes.h (5.0, 5.1). */
 #define SC_NBINS            36
@@ -118,6 +119,7 @@ struct version_layout {
 	uint32_t tcache_small, tcache_large; /* Arrays in tcache_t. */
 	uint32_t tcache_bins;                /* Elements, both arrays. */
 	uint32_t slow_tcache, slow_dyn;      /* 5.3: in tcache_slow_t. */
+	uint32_t tsd_tcache, tsd_tdata; /* In tsd_t: tcache, arenas_tdata (5.0 to 5.2): tsd.h */
 	/* Profiling: prof_structs.h. */
 	uint32_t edata_tctx;                 /* In the extent of a sampled allocation. */
 	uint32_t tctx_cnts, tctx_gctx;       /* In prof_tctx_t. */
