@@ -5,6 +5,7 @@
  * could begin such an instruction is taken, what is none of them does not survive the
  * intersection. Which functions: FORMAT.md. */
 #include "globals.h"
+#include "pclntab.h"
 #include <string.h>
 
 enum {
@@ -12,7 +13,13 @@ enum {
 	TARGETS_MAX = 512,    /* Operands kept of one rule. */
 	FUNCTION_MAX = 65536, /* Bytes of one function looked at. */
 	NAME_MAX_BYTES = 64,
+	RUNTIME_MIN = 800,  /* Functions of package runtime that every program has. */
+	RUNTIME_GAP = 4000, /* Of other packages between two of runtime. */
+	MADV_DONTNEED_VALUE = 4,
+	MADV_FREE_VALUE = 8,
 };
+
+enum { LEA = 0x8d, XCHG = 0x87, CMP_BYTE = 0x83, LOAD = 0x8b };
 
 enum pick {
 	PICK_ONLY,   /* The one that is left. */
@@ -22,12 +29,9 @@ enum pick {
 	PICK_SLICE, /* The one whose length and capacity are operands, too. */
 };
 
-/* Which instructions count: one that makes a pointer (lea), one that does not. */
-enum uses { USES_ANY, USES_LEA, USES_NO_LEA };
-
 struct rule {
 	uint32_t offset; /* Of the result in struct go_globals. */
-	enum uses uses;
+	uint8_t opcode;  /* Only operands of this one, when not 0. */
 	enum pick pick;
 	const char *names[NAMES_MAX]; /* Without "runtime."; an inlined one is passed over. */
 };
@@ -36,34 +40,39 @@ struct rule {
 
 static const struct rule rules[] = {
     {GLOBAL(mheap),
-     USES_LEA,
+     LEA,
      PICK_ONLY,
      {"mallocinit", "(*mcentral).grow", "stackpoolalloc", "stackpoolfree", "gcSweep",
       "gcResetMarkState"}},
-    {GLOBAL(allgs), USES_ANY, PICK_SLICE, {"allgadd"}},
+    {GLOBAL(allgs), 0, PICK_SLICE, {"allgadd"}},
     {GLOBAL(allp),
-     USES_ANY,
+     0,
      PICK_ONLY,
      {"gcMark", "gcMarkTinyAllocs", "flushmcache", "gcStart", "(*gcControllerState).startCycle"}},
     {GLOBAL(work),
-     USES_ANY,
+     0,
      PICK_ONLY,
      {"gcMarkDone", "gcMark", "gcDrain", "gcDrainN", "putfull", "trygetfull"}},
-    {GLOBAL(m0), USES_LEA, PICK_ONLY, {"main", "mstart1", "mexit", "rt0_go"}},
-    {GLOBAL(mbuckets), USES_ANY, PICK_ONLY, {"stkbucket", "mProf_FlushLocked"}},
-    {GLOBAL(mprof_cycle),
-     USES_NO_LEA,
-     PICK_ONLY,
-     {"mProf_Malloc", "mProf_Free", "mProf_PostSweep"}},
-    {GLOBAL(memprofile_rate), USES_NO_LEA, PICK_ONLY, {"profilealloc", "allocmcache"}},
-    {GLOBAL(allm), USES_ANY, PICK_LOWEST, {"mcommoninit", "mexit", "schedtrace"}},
-    {GLOBAL(sched), USES_LEA, PICK_PAIR, {"newproc1", "oneNewExtraM"}},
-    {GLOBAL(gc_controller), USES_LEA, PICK_HIGHEST, {"gcStart", "gcMarkDone"}},
+    {GLOBAL(m0), LEA, PICK_ONLY, {"main", "mstart1", "mexit", "rt0_go"}},
+    {GLOBAL(mbuckets), 0, PICK_ONLY, {"stkbucket", "mProf_FlushLocked"}},
+    {GLOBAL(allm), 0, PICK_LOWEST, {"mcommoninit", "mexit", "schedtrace"}},
+    {GLOBAL(sched), LEA, PICK_PAIR, {"newproc1", "oneNewExtraM"}},
+    {GLOBAL(gc_controller), LEA, PICK_HIGHEST, {"gcStart", "gcMarkDone"}},
     {GLOBAL(modules),
-     USES_LEA,
+     LEA,
      PICK_ONLY,
      {"modulesinit", "SetFinalizer", "resolveNameOff", "resolveTypeOff"}},
-    {GLOBAL(madvdontneed), USES_ANY, PICK_ONLY, {"sysUnused"}},
+    {GLOBAL(gcphase),
+     0,
+     PICK_ONLY,
+     {"gcMark", "gcMarkDone", "freeSomeWbufs", "stackfree", "queuefinalizer", "gcWaitOnMark"}},
+    {GLOBAL(gcpercent),
+     0,
+     PICK_ONLY,
+     {"gcStart", "sysmon", "gcSetTriggerRatio", "(*gcControllerState).revise"}},
+    {GLOBAL(memprofile_rate), 0, PICK_ONLY, {"allocmcache", "profilealloc"}},
+    {GLOBAL(mprof_cycle), LOAD, PICK_ONLY, {"mProf_Malloc", "mProf_Free", "mProf_PostSweep"}},
+    {GLOBAL(scavenge), XCHG, PICK_LOWEST, {"gcPaceScavenger"}}, /* 1.19 and later */
 };
 enum { RULES = sizeof(rules) / sizeof(*rules) };
 
@@ -79,6 +88,8 @@ struct search {
 	struct target targets[RULES][TARGETS_MAX];
 	uint32_t counts[RULES];
 	uint32_t functions[RULES];
+	hw_addr madvdontneed;
+	hw_addr advise;
 };
 
 /* Bytes of the immediate that follows the operand; -1: no instruction that matters.
@@ -161,8 +172,7 @@ static void scan_function(struct search *s, uint32_t rule, hw_addr entry, hw_add
 		int32_t distance;
 		hw_addr addr;
 
-		if (extra < 0 || (rules[rule].uses == USES_LEA && code[i] != 0x8d) ||
-		    (rules[rule].uses == USES_NO_LEA && code[i] == 0x8d))
+		if (extra < 0 || (rules[rule].opcode && code[i] != rules[rule].opcode))
 			continue;
 		memcpy(&distance, code + i + 2, sizeof(distance));
 		addr = entry + i + 6 + (uint64_t)extra + (uint64_t)(int64_t)distance;
@@ -171,67 +181,64 @@ static void scan_function(struct search *s, uint32_t rule, hw_addr entry, hw_add
 	}
 }
 
-/* Up to 1.18 a function of one kernel's own; since 1.19 behind a wrapper. */
-static bool is_named(const char *name, const char *wanted)
+/* sysUnused (1.18 and before) or sysUnusedOS (runtime/mem_linux.go) compares
+ * debug.madvdontneed with 0 before anything else of debug, and loads adviseUnused. */
+static void scan_sys_unused(struct search *s, const struct go_func *f)
 {
-	size_t length = strlen(wanted);
+	uint64_t there, size = f->end - f->entry;
+	const uint8_t *code = s->rt->host->peek(s->rt->host->self, f->entry, &there);
 
-	return !strcmp(name, wanted) ||
-	       (!strncmp(name, wanted, length) &&
-		(!strcmp(name + length, ".abi0") || !strcmp(name + length, "OS")));
+	size = code && size > there ? there : size;
+	for (uint64_t i = 0; code && i + 7 <= size; i++) {
+		int32_t distance;
+		hw_addr addr;
+		uint32_t value;
+
+		memcpy(&distance, code + i + 2, sizeof(distance));
+		addr = f->entry + i + 6 + (uint64_t)(int64_t)distance;
+		if (!s->madvdontneed && code[i] == CMP_BYTE && code[i + 1] == 0x3d &&
+		    code[i + 6] == 0 && is_data(s->rt, addr + 1))
+			s->madvdontneed = addr + 1;
+		if (!s->advise && code[i] == LOAD && (code[i + 1] & 0xc7) == 5 &&
+		    is_data(s->rt, addr) && go_u32(s->rt, addr, &value) &&
+		    (value == MADV_DONTNEED_VALUE || value == MADV_FREE_VALUE))
+			s->advise = addr;
+	}
 }
 
-static void scan_named(struct search *s, const char *name, hw_addr entry, hw_addr end)
+static void scan_named(struct search *s, const char *name, const struct go_func *f)
 {
 	for (uint32_t r = 0; r < RULES; r++)
 		for (uint32_t n = 0; n < NAMES_MAX && rules[r].names[n]; n++)
-			if (is_named(name, rules[r].names[n]))
-				scan_function(s, r, entry, end);
+			if (!strcmp(name, rules[r].names[n]))
+				scan_function(s, r, f->entry, f->end);
+	if (!strcmp(name, s->rt->layout.minor >= 19 ? "sysUnusedOS" : "sysUnused"))
+		scan_sys_unused(s, f);
 }
 
-/* One row of ftab: (pc, offset of _func), words up to 1.17, then 32-bit from text. */
-static bool read_row(const struct go_runtime *rt, const struct go_moduledata *md, uint64_t index,
-		     hw_addr *entry_ret, uint64_t *offset_ret)
-{
-	uint32_t pair[2];
-	uint64_t words[2];
-
-	if (rt->layout.minor >= 18) {
-		if (!go_read(rt, md->ftab.ptr + index * sizeof(pair), pair, sizeof(pair)))
-			return false;
-		*entry_ret = md->text + pair[0];
-		*offset_ret = pair[1];
-		return true;
-	}
-	if (!go_read(rt, md->ftab.ptr + index * sizeof(words), words, sizeof(words)))
-		return false;
-	*entry_ret = words[0];
-	*offset_ret = words[1];
-	return true;
-}
-
+/* The functions of package runtime lie together: behind the last of them the rest of a large
+ * program need not be looked at. */
 static void scan_module(struct search *s, const struct go_moduledata *md)
 {
 	const struct go_runtime *rt = s->rt;
-	uint64_t offset, next_offset;
-	hw_addr entry, end;
+	uint32_t seen = 0, others = 0;
+	struct go_func f;
 
-	if (!read_row(rt, md, 0, &entry, &offset))
-		return;
-	for (uint64_t i = 1; i < md->ftab.len; i++, entry = end, offset = next_offset) {
-		char name[NAME_MAX_BYTES] = {0};
-		uint64_t nameoff = 0;
+	for (hw_addr pc = md->minpc; pc < md->maxpc && go_func_find(rt, pc, &f); pc = f.end) {
+		char name[NAME_MAX_BYTES];
 
-		if (!read_row(rt, md, i, &end, &next_offset) || rt->host->stopped(rt->host->self))
+		if (f.end <= pc || rt->host->stopped(rt->host->self) ||
+		    (seen > RUNTIME_MIN && others > RUNTIME_GAP))
 			return;
-		if (end <= entry || !go_in_image(&rt->image, entry) ||
-		    !go_in_image(&rt->image, end - 1) ||
-		    !go_get(rt, md->pclntable.ptr + offset, GO_FUNC_NAMEOFF, &nameoff))
+		go_func_name(rt, md, f.name, name, sizeof(name));
+		if (strncmp(name, "runtime.", 8) != 0) {
+			others++;
 			continue;
-		rt->host->read(rt->host->self, md->funcnametab.ptr + nameoff, name,
-			       sizeof(name) - 1);
-		if (!strncmp(name, "runtime.", 8))
-			scan_named(s, name + 8, entry, end);
+		}
+		seen++;
+		others = 0;
+		if (go_in_image(&rt->image, f.entry) && go_in_image(&rt->image, f.end - 1))
+			scan_named(s, name + 8, &f);
 	}
 }
 
@@ -308,5 +315,7 @@ void go_globals_by_code(const struct go_runtime *rt, struct go_globals *ret)
 
 		memcpy((char *)ret + rules[r].offset, &addr, sizeof(addr));
 	}
+	ret->madvdontneed = s->madvdontneed;
+	ret->advise_unused = s->advise;
 	host->resize(host->self, s, 1, 0, sizeof(*s));
 }

@@ -152,7 +152,7 @@ void go_counters(const struct go_runtime *rt, struct go_counters *ret)
 {
 	hw_addr m = rt->globals.memstats, mheap = rt->globals.mheap, g = rt->globals.gc_controller;
 	struct go_counters c = {0};
-	uint64_t alloc, freed;
+	uint64_t alloc, freed, limit;
 	struct delta d;
 
 	read_heap(rt, &c);
@@ -173,8 +173,10 @@ void go_counters(const struct go_runtime *rt, struct go_counters *ret)
 			add_cached(rt, &c);
 		}
 	}
-	if (rt->layout.minor <= 16)
-		c.has_next_gc = m && go_get(rt, m, GO_MSTATS_NEXT_GC, &c.next_gc);
+	/* With a memory limit the goal depends on more than the pacer keeps. */
+	c.has_next_gc = (rt->layout.minor <= 18 ||
+			 (g && go_get(rt, g, GO_GCC_MEMORYLIMIT, &limit) && limit == INT64_MAX)) &&
+			go_heap_goal(rt, &c.next_gc) && c.next_gc < UINT64_C(1) << 53;
 	c.has_gc = m && go_get(rt, m, GO_MSTATS_LAST_GC_UNIX, &c.last_gc) &&
 		   go_get(rt, m, GO_MSTATS_NUMGC, &c.num_gc);
 	*ret = c;

@@ -27,5 +27,8 @@ struct go_counters {
 	uint64_t num_gc;
 };
 
+/* pacer.c: heap size at which GOGC wants the next collection; close to UINT64_MAX when it is
+ * off. A memory limit is not in it. */
+bool go_heap_goal(const struct go_runtime *rt, uint64_t *ret);
 void go_counters(const struct go_runtime *rt, struct go_counters *ret);
 #endif

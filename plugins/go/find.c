@@ -124,11 +124,15 @@ static bool scan_strings(void *arg, hw_addr at, const uint8_t *bytes, uint64_t s
 {
 	struct found *f = arg;
 
-	(void)at;
-	for (uint64_t i = 0; i + 16 <= size; i += 8) {
+	for (uint64_t i = -at & 7; i + 8 <= size; i += 8) {
 		char text[TEXT_MAX + 1];
-		uint64_t len = load(bytes + i + 8);
+		uint64_t len;
 
+		/* Its second word may lie in the next mapping. */
+		if (i + 16 <= size)
+			len = load(bytes + i + 8);
+		else if (f->host->read(f->host->self, at + i + 8, &len, 8) != 8)
+			continue;
 		if (len < 5 || len > TEXT_MAX || !go_in_image(f->image, load(bytes + i)) ||
 		    !read_version(f->host, load(bytes + i), len, text))
 			continue;

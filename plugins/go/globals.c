@@ -62,11 +62,12 @@ static void try_mheap(struct scan *s, hw_addr slot)
 
 static bool is_g(const struct go_runtime *rt, hw_addr g)
 {
-	uint64_t lo, hi, status, goid;
+	uint64_t lo, hi, status, goid, self;
 
-	if (!g || g % 8 || !go_get(rt, g, GO_G_STACK_LO, &lo) ||
-	    !go_get(rt, g, GO_G_STACK_HI, &hi) || !go_get(rt, g, GO_G_ATOMICSTATUS, &status) ||
-	    !go_get(rt, g, GO_G_GOID, &goid))
+	/* newproc1 and oneNewExtraM point g.sched.g back at g. */
+	if (!g || g % 8 || !go_get(rt, g, GO_G_SCHED_G, &self) || self != g ||
+	    !go_get(rt, g, GO_G_STACK_LO, &lo) || !go_get(rt, g, GO_G_STACK_HI, &hi) ||
+	    !go_get(rt, g, GO_G_ATOMICSTATUS, &status) || !go_get(rt, g, GO_G_GOID, &goid))
 		return false;
 	/* runtime2.go: 10 _Gleaked and 11 _Gdeadextra are 1.26's; 0x1000 is _Gscan. */
 	return ((lo == 0 && hi == 0) || (lo < hi && hi - lo <= GO_ARENA)) &&
@@ -121,7 +122,7 @@ static void try_slice(struct scan *s, hw_addr addr, const struct go_slice *slice
 
 static void scan_stretch(struct scan *s, hw_addr at, const uint8_t *bytes, uint64_t size)
 {
-	for (uint64_t i = -at & 7; i + 24 <= size; i += 8) {
+	for (uint64_t i = -at & 7; i + 8 <= size; i += 8) {
 		struct go_slice slice;
 		uint64_t word = load(bytes + i);
 
@@ -129,7 +130,11 @@ static void scan_stretch(struct scan *s, hw_addr at, const uint8_t *bytes, uint6
 			continue;
 		if (word < at + i && at + i - word < UINT64_C(1) << 20)
 			try_mheap(s, at + i);
-		memcpy(&slice, bytes + i, sizeof(slice));
+		/* data and bss are one array of words in two mappings. */
+		if (i + sizeof(slice) <= size)
+			memcpy(&slice, bytes + i, sizeof(slice));
+		else if (!go_slice_read(s->rt, at + i, &slice))
+			continue;
 		try_slice(s, at + i, &slice);
 	}
 }
@@ -299,6 +304,12 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	g->mbuckets = settle(rt, "mbuckets", 0, code.mbuckets, &ways);
 	g->m0 = settle(rt, "m0", 0, code.m0, &ways);
 	g->modules = settle(rt, "firstmoduledata", rt->modules[0].addr, code.modules, &ways);
+	g->gcphase = settle(rt, "gcphase", 0, code.gcphase, &ways);
+	if (rt->layout.minor <= 16)
+		g->gcpercent = settle(rt, "gcpercent", 0, code.gcpercent, &ways);
+	if (rt->layout.minor >= 19)
+		g->scavenge = settle(rt, "scavenge", 0, code.scavenge, &ways);
 	g->madvdontneed = code.madvdontneed;
+	g->advise_unused = settle(rt, "adviseUnused", 0, code.advise_unused, &ways);
 	return !go->host->stopped(go->host->self);
 }

@@ -110,8 +110,12 @@ struct go_globals {
 	hw_addr mprof_cycle;     /* runtime.mProf, since 1.19 runtime.mProfCycle. */
 	hw_addr memprofile_rate; /* runtime.MemProfileRate, an int64. */
 	hw_addr m0;
-	hw_addr modules;      /* runtime.firstmoduledata */
-	hw_addr madvdontneed; /* runtime.debug.madvdontneed, an int32. */
+	hw_addr modules;       /* runtime.firstmoduledata */
+	hw_addr madvdontneed;  /* runtime.debug.madvdontneed, an int32. */
+	hw_addr advise_unused; /* runtime.adviseUnused, a uint32: MADV_FREE or MADV_DONTNEED. */
+	hw_addr gcphase;       /* uint32: 0 off, 1 mark, 2 mark termination. */
+	hw_addr gcpercent;     /* int32, up to 1.16. */
+	hw_addr scavenge;      /* memoryLimitGoal, gcPercentGoal: 1.19 and later. */
 };
 
 /* How a global was found. */

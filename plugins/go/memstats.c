@@ -122,7 +122,6 @@ static void emit_rest(const struct go_runtime *rt, const struct go_counters *c,
 		    count_only("Mallocs", c->has_objects, c->mallocs),
 		    count_only("Frees", c->has_objects, c->frees),
 		    counter_only("NextGC", c->has_next_gc, c->next_gc),
-		    count_only("LastGC", c->has_gc, c->last_gc),
 		    count_only("NumGC", c->has_gc, c->num_gc),
 		};
 

@@ -14,6 +14,7 @@ enum {
 	CHUNK_SIZE = 128,
 	P_MAX = 1 << 16,
 	RANGES_MAX = 1 << 20,
+	MADV_FREE_VALUE = 8,
 };
 
 static uint64_t overlap(hw_addr a, hw_addr a_end, hw_addr b, hw_addr b_end)
@@ -160,11 +161,14 @@ void go_offheap(const struct go_runtime *rt, uint64_t workbufs, struct go_offhea
 
 bool go_uses_madv_free(const struct go_runtime *rt, bool *known_ret)
 {
-	uint32_t dontneed;
+	uint32_t dontneed = 0, advice = MADV_FREE_VALUE;
 
 	*known_ret = rt->globals.madvdontneed && go_u32(rt, rt->globals.madvdontneed, &dontneed);
+	/* A kernel before 4.5 made the runtime change its mind. */
+	if (rt->globals.advise_unused)
+		go_u32(rt, rt->globals.advise_unused, &advice);
 	if (*known_ret)
-		return dontneed == 0;
+		return dontneed == 0 && advice == MADV_FREE_VALUE;
 	/* runtime/runtime1.go: the default of GODEBUG=madvdontneed changed with 1.16. */
-	return rt->layout.minor <= 15;
+	return rt->layout.minor <= 15 && advice == MADV_FREE_VALUE;
 }

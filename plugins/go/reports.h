@@ -8,6 +8,10 @@
  * a note; NULL, with a note, when there is none. */
 const struct go_runtime *go_reported(const struct go *go, const struct hw_emit *out);
 
+bool go_report_classes(void *handle, const struct hw_emit *out);
+bool go_report_gc(void *handle, const struct hw_emit *out);
+bool go_report_scavenger(void *handle, const struct hw_emit *out);
+bool go_report_spans(void *handle, const struct hw_emit *out);
 bool go_report_memstats(void *handle, const struct hw_emit *out);
 bool go_report_runtime(void *handle, const struct hw_emit *out);
 #endif
