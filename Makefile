@@ -49,6 +49,7 @@ help:
 	@echo 'make check         every test suite; last line: N passed, N failed, N skipped'
 	@echo 'make check-asan    unit, plugin and sampled fault-sweep tests under ASan+UBSan'
 	@echo 'make check-matrix  every glibc of the matrix, object by object'
+	@echo 'make check-live    living processes: 100 attaches in each mode, 100 kills'
 	@echo 'make check-faults  the complete fault sweep'
 	@echo 'make check-layers  who may include whom'
 	@echo 'make fuzz          the fault sweep with random damage, FUZZ_MINUTES=10'

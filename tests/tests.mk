@@ -19,7 +19,7 @@ SHIM_CFLAGS  := -ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-
 ROOTS        := $(FIX)/roots $(FIX)/librootslinked.so $(FIX)/rootsloaded.so
 ROOTS_BARE   := $(ROOTS:$(FIX)/%=$(FIX)/stripped/%)
 FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
-                $(FIX)/leaks $(FIX)/tangle $(ROOTS) $(ROOTS_BARE) $(BUILD)/tests/shimlog
+                $(FIX)/busy $(FIX)/leaks $(FIX)/tangle $(ROOTS) $(ROOTS_BARE) $(BUILD)/tests/shimlog
 
 fixtures: $(FIXTURES)
 
@@ -34,6 +34,11 @@ $(FIX)/heaps-static: $(HEAPS_SRCS) $(SHIM_SRCS) $(FIX_HEADERS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) -DHW_STATIC -DHW_WRAP -static -s $(WRAPPED:%=-Wl,--wrap=%) -o $@ \
 		$(HEAPS_SRCS) $(SHIM_SRCS) -lpthread
+
+$(FIX)/busy: fixtures/busy.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -lpthread
 
 $(FIX)/known $(FIX)/demo $(FIX)/tangle: $(FIX)/%: fixtures/%.c $(FIX_COMMON) $(FIX_HEADERS)
 	@mkdir -p $(@D)
@@ -152,7 +157,7 @@ $(BENCHES): $(BUILD)/tests/bench/%: tests/bench/%.c
 HAVE_CHECK   := $(if $(CHECK_LIBS),yes)
 CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP)) $(BUILD)/tests/twin
 
-.PHONY: bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
+.PHONY: check-live check-live-run bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
 tests: all fixtures $(CTESTS)
 
 # Installing may give pkg-config its answers, which this make has already asked for: hence
@@ -170,6 +175,12 @@ check-matrix: check-deps
 check-matrix-run: all fixtures $(FIX)/heaps-matrix
 	-@scripts/fetch-go.sh $(BUILD)/go
 	@tests/run --build $(BUILD) matrix
+
+# 100 attaches in each mode, 100 kills.
+check-live: check-deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-live-run
+check-live-run: all fixtures
+	@tests/run --build $(BUILD) live
 
 # The sanitizers get a build of their own.
 ASAN          = --no-print-directory BUILD=$(BUILD)/asan OPT=-O1 \
