@@ -14,12 +14,21 @@ HEAPS_SRCS   := fixtures/heaps.c fixtures/truth.c $(FIX_COMMON)
 SHIM_SRCS    := fixtures/shim.c fixtures/shimlog.c
 WRAPPED      := malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign \
                 valloc pvalloc free
+comma        := ,
 SHIM_CFLAGS  := -ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-distribute-patterns
+
+# What is made of Debian's static jemalloc (libjemalloc-dev), where it is installed.
+JE_ARCHIVE   := $(wildcard /usr/lib/x86_64-linux-gnu/libjemalloc.a)
+JE_PIC       := $(wildcard /usr/lib/x86_64-linux-gnu/libjemalloc_pic.a)
+JE_FIXTURES  := $(FIX)/jeheaps $(FIX)/shimnext.so $(if $(JE_ARCHIVE),$(FIX)/jeheaps-static) \
+                $(if $(JE_PIC),$(FIX)/libjecopy.so)
+JE_SRCS      := fixtures/jeheaps.c $(FIX_COMMON)
 
 ROOTS        := $(FIX)/roots $(FIX)/librootslinked.so $(FIX)/rootsloaded.so
 ROOTS_BARE   := $(ROOTS:$(FIX)/%=$(FIX)/stripped/%)
 FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
-                $(FIX)/busy $(FIX)/leaks $(FIX)/tangle $(ROOTS) $(ROOTS_BARE) $(BUILD)/tests/shimlog
+                $(FIX)/busy $(FIX)/leaks $(FIX)/tangle $(JE_FIXTURES) $(ROOTS) $(ROOTS_BARE) \
+                $(BUILD)/tests/shimlog
 
 fixtures: $(FIXTURES)
 
@@ -76,6 +85,32 @@ $(FIX)/shim.so: $(SHIM_SRCS) $(FIX_HEADERS)
 	$(Q)$(CC) $(FIX_CFLAGS) $(SHIM_CFLAGS) -fPIC -fvisibility=hidden -shared -nostdlib -o $@ \
 		$(SHIM_SRCS)
 
+# The same before any other allocator.
+$(FIX)/shimnext.so: $(SHIM_SRCS) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) $(SHIM_CFLAGS) -DHW_NEXT -fPIC -fvisibility=hidden -shared -nostdlib \
+		-o $@ $(SHIM_SRCS)
+
+# jemalloc's fixture takes whatever jemalloc it is run with.
+$(FIX)/jeheaps: $(JE_SRCS) $(FIX_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $(JE_SRCS) -lpthread -ldl
+
+# Linked in, with the shim, without symbols.
+$(FIX)/jeheaps-static: $(JE_SRCS) $(SHIM_SRCS) $(FIX_HEADERS) $(JE_ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -DHW_STATIC -DHW_WRAP -DHW_NO_PVALLOC -static -s \
+		$(patsubst %,-Wl$(comma)--wrap=%,$(filter-out pvalloc,$(WRAPPED))) -o $@ \
+		$(JE_SRCS) $(SHIM_SRCS) $(JE_ARCHIVE) -lm -lpthread -lstdc++
+
+$(FIX)/libjecopy.so: scripts/copy-jemalloc.sh $(JE_PIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)CC='$(CC)' scripts/copy-jemalloc.sh $(JE_PIC) copy_ $@
+
 $(BUILD)/tests/shimlog: tests/oracle/shimlog.c fixtures/shimlog.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -93,7 +128,7 @@ OLD_HEADERS  := -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
 OLD_LINK     := $(OLD_LIB)/libpthread.so.0 $(OLD_LIB)/libdl.so.2 $(OLD_LIB)/libc.so.6 \
                 $(OLD_DEV)/libc_nonshared.a $(OLD_LIB)/ld-linux-x86-64.so.2 -lgcc
 
-$(GLIBC)/suites: scripts/fetch-glibc.sh
+$(GLIBC)/suites: scripts/fetch-glibc.sh scripts/debian-suite.sh
 	$(Q)scripts/fetch-glibc.sh $(GLIBC)
 	@touch $@
 
@@ -106,6 +141,18 @@ $(FIX)/heaps-matrix: $(HEAPS_SRCS) $(FIX_HEADERS) $(GLIBC)/suites
 	else \
 		$(CC) $(FIX_CFLAGS) -o $@ $(HEAPS_SRCS) -lpthread -ldl; \
 	fi
+
+# The jemallocs of the matrix.
+JEMALLOC     := $(BUILD)/jemalloc
+
+$(JEMALLOC)/suites: scripts/fetch-jemalloc.sh scripts/debian-suite.sh
+	$(Q)scripts/fetch-jemalloc.sh $(JEMALLOC)
+	@touch $@
+
+$(BUILD)/rust/built: scripts/build-rust.sh $(wildcard fixtures/rust-jemalloc/*/*) fixtures/shimlog.c
+	$(call say,CARGO,$@)
+	$(Q)scripts/build-rust.sh $(BUILD)
+	@touch $@
 
 # Unit and plugin tests: one program for each test_*.c; helpers are the other .c files there.
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -172,7 +219,7 @@ check-run: tests
 
 check-matrix: check-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-matrix-run
-check-matrix-run: all fixtures $(FIX)/heaps-matrix
+check-matrix-run: all fixtures $(FIX)/heaps-matrix $(JEMALLOC)/suites $(BUILD)/rust/built
 	-@scripts/fetch-go.sh $(BUILD)/go
 	@tests/run --build $(BUILD) matrix
 

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares heapwalk with the truth on jemalloc's heaps, object by object.
+
+    jemalloc.py BUILD [--matrix] [--only NAME…] [--builds NAME…] [--keep DIR]
+
+For each case (jecases.py): the decoded live set must equal the log of the shim that stands
+ahead of jemalloc plus a listed remainder, exactly; every arena, bin and large class must equal
+malloc_stats_print's words at the moment of the dump after the one explained difference
+(jestats.py); the kernel's core and gdb's must give the same objects. --matrix: every case, with
+every jemalloc that could be had. Last line: `jemalloc: N passed, N failed, N skipped`.
+"""
+
+import argparse
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+import jecases
+import jechecks
+from checks import check_busy, check_same, check_verify
+from dump import Failed, Process, Skip, copy_binaries, gcore, need_gcore, need_kernel_cores
+from heapwalk import Heapwalk, parse_blocks
+from jestats import Stats
+from oracle import Score
+from truth import read_log
+
+
+class Run:
+    """One case with one build of jemalloc."""
+
+    def __init__(self, build, je, case, work):
+        self.build, self.je, self.case, self.work = build, je, case, work
+        self.tool = Heapwalk(build, work / "root")
+        self.gdb_core, self.no_gdb = None, None
+
+    def command(self):
+        return [*self.je.argv(self.build), *self.case.args.split()]
+
+    def dump(self):
+        missing = self.je.missing(self.build)
+        if missing:
+            raise Skip(missing)
+        if self.je.version < self.case.since:
+            raise Skip(f"jemalloc {self.je.version} has no {self.case.conf}")
+        need_kernel_cores()
+        log, stats = self.work / "shim.log", self.work / "stats"
+        env = {**self.je.env(self.build), "MALLOC_CONF": self.case.conf,
+               "COPY_MALLOC_CONF": self.case.conf, "HW_SHIM_LOG": str(log)}
+        with Process([*self.command(), "--stats", stats], self.work, env, ready="READY") as p:
+            copy_binaries(p.pid, self.work / "root")
+            try:
+                need_gcore()
+                if self.case.gcore:
+                    self.gdb_core = gcore(p.pid, self.work / "gdb.core")
+            except Skip as e:
+                self.no_gdb = e
+            self.core = p.abort()
+        self.truth = read_log(self.build / "tests/shimlog", log)
+        log.unlink()
+        self.stats = [Stats(path) for path in (stats, pathlib.Path(f"{stats}.2")) if path.exists()]
+
+    def decode(self):
+        self.csv = self.tool.csv(self.core, self.work / "kernel.csv")
+        self.blocks = parse_blocks(self.csv)
+        self.heaps = self.tool.json("heaps", self.core)
+        found = sorted(h["plugin"] for h in self.heaps["data"]["heaps"])
+        if found != sorted(self.je.heaps):
+            raise Failed(f"heaps found: {found}, there are {sorted(self.je.heaps)}")
+        exited = 0
+        words = self.case.args.split()
+        if "--exited" in words:
+            exited = int(words[words.index("--exited") + 1])
+        threads = (1 + self.case.threads + exited) * self.je.heaps.count("jemalloc") + 8
+        glibc = (1 + self.case.threads) * self.je.heaps.count("ptmalloc")
+        return jechecks.check_live(self.blocks, self.truth, threads, glibc)
+
+    def ledger(self):
+        return jechecks.check_counts(self.heaps, self.blocks)
+
+    def said(self):
+        """Each heap against the words of its own jemalloc: the one whose bytes they are."""
+        heaps = [h for h in self.heaps["data"]["heaps"] if h["plugin"] == "jemalloc"]
+        if len(heaps) != len(self.stats):
+            raise Failed(f"{len(heaps)} heaps, {len(self.stats)} have spoken")
+        heaps.sort(key=lambda h: h["mapped"])
+        stats = sorted(self.stats, key=lambda s: s.sum("mapped") + s.sum("retained"))
+        if self.case.muzzy and not any(s.sum("muzzy") for s in stats):
+            raise Failed("no muzzy pages: the case tests nothing")
+        return "; ".join(jechecks.check_stats(h, self.blocks, s) for h, s in zip(heaps, stats))
+
+    def same(self):
+        if self.no_gdb:
+            raise self.no_gdb
+        return check_same(self.tool, self.gdb_core, self.csv, self.work, self.je.root is not None)
+
+    def all(self, score):
+        name = f"{self.je.name} {self.case.name}"
+        if not score.check(f"{name} dump", self.dump):
+            return
+        score.check(f"{name} live set", self.decode)
+        if hasattr(self, "heaps"):
+            score.check(f"{name} ledger", self.ledger)
+            score.check(f"{name} statistics", self.said)
+            if self.gdb_core or (self.case.gcore and self.no_gdb):
+                score.check(f"{name} gcore", self.same)
+        score.check(f"{name} verify", check_verify, self.tool, self.core)
+
+
+def dump_busy(build, je, work, n):
+    """At a random moment: whatever heapwalk calls complete holds."""
+    if je.missing(build):
+        raise Skip(je.missing(build))
+    need_kernel_cores()
+    case, log = jecases.BUSY, work / "shim.log"
+    tool = Heapwalk(build, work / "root")
+    argv = [*je.argv(build), *case.args.split(), "--seed", str(n + 1)]
+    env = {**je.env(build), "HW_SHIM_LOG": str(log)}
+    with Process(argv, work, env, ready="READY") as p:
+        copy_binaries(p.pid, work / "root")
+        time.sleep(0.05 + 0.03 * n)
+        core = p.abort()
+    truth = read_log(build / "tests/shimlog", log, busy=True)
+    blocks = [b for b in parse_blocks(tool.csv(core, work / "kernel.csv"))
+              if b.type not in {r.type for r in jecases.RULES}]
+    return check_busy(tool.json("heaps", core), blocks, truth, case)
+
+
+def in_directory(keep, function, *args):
+    work = pathlib.Path(tempfile.mkdtemp(prefix="jemalloc-", dir=keep))
+    try:
+        return function(work, *args)
+    finally:
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def matrix(build):
+    """The libraries that scripts/fetch-jemalloc.sh unpacked, and what could not be had."""
+    listed, builds, absent = build / "jemalloc/suites", [], []
+    if not listed.exists():
+        raise SystemExit(f"{listed} is missing: run make check-matrix")
+    for line in listed.read_text().splitlines():
+        suite, version, *reason = line.split(" ", 2)
+        if version == "-":
+            absent.append((suite, " ".join(reason)))
+            continue
+        root = build / "jemalloc" / version
+        library = root / "usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+        number = tuple(int(n) for n in version.split("-")[0].split("."))
+        # Under its own C library where that is at least as new as what the fixture was linked to.
+        own = (root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2").exists()
+        builds.append(jecases.Build(version, number, library=library, root=root if own else None))
+    return builds, absent
+
+
+def not_available(reason):
+    raise Skip(reason)
+
+
+def run_build(build, je, chosen, score, keep):
+    for case in chosen:
+        if "static" in je.program and not case.static:
+            continue
+        in_directory(keep, lambda work, c=case: Run(build, je, c, work).all(score))
+
+
+def plan(build, args):
+    """(jemalloc, cases) to run, and what cannot be."""
+    quick = [c for c in jecases.CASES if c.quick]
+    if args.only:
+        quick = [c for c in jecases.CASES if c.name in args.only]
+    everything = quick if args.only else jecases.CASES
+    some = quick if args.only else [c for c in jecases.CASES if c.name in ("default", "one-arena")]
+    if not args.matrix:
+        return [(jecases.OWN, quick), (jecases.STATIC, some[:1]), (jecases.BESIDE, some[:1]),
+                (jecases.TWICE, some[:1])], []
+    builds, absent = matrix(build)
+    return ([(b, everything) for b in (jecases.OWN, *builds)] +
+            [(b, quick) for b in (jecases.STATIC, jecases.BESIDE, jecases.TWICE)]), absent
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--matrix", action="store_true", help="every case with every jemalloc")
+    parser.add_argument("--only", nargs="*", help="only these cases")
+    parser.add_argument("--builds", nargs="*", help="only these builds of jemalloc")
+    parser.add_argument("--keep", type=pathlib.Path, help="keep the cores under this directory")
+    args = parser.parse_args()
+    build = args.build.resolve()
+    keep = args.keep.resolve() if args.keep else None
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
+    score = Score()
+    if not (build / "plugins/jemalloc.so").exists():
+        score.check("jemalloc", not_available, "this build has no jemalloc plugin")
+        print(score.summary().replace("oracle:", "jemalloc:"))
+        return 0
+    planned, absent = plan(build, args)
+    for je, chosen in planned:
+        if args.builds and je.name not in args.builds:
+            continue
+        run_build(build, je, chosen, score, keep)
+        if not args.only or jecases.BUSY.name in args.only:
+            for n in range(jecases.BUSY_DUMPS if je is jecases.OWN or args.matrix else 1):
+                score.check(f"{je.name} busy {n + 1}", in_directory, keep,
+                            lambda work, j=je, i=n: dump_busy(build, j, work, i))
+    for suite, reason in absent:
+        score.check(suite, not_available, reason)
+    print(score.summary().replace("oracle:", "jemalloc:"))
+    return 1 if score.counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
