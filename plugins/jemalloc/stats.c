@@ -24,7 +24,7 @@ static const struct {
     {"dirty", "free pages with old contents: a purge returns them"},
     {"muzzy", "free pages given to MADV_FREE: in RSS until the kernel wants them"},
     {"metadata", "base blocks handed out, and jemalloc's own allocations"},
-    {"resident", "active, dirty, muzzy, and touched metadata: at most, in RSS"},
+    {"resident", "active, dirty, touched metadata, and up to 5.2 muzzy: at most, in RSS"},
     {"mapped", "active, dirty, muzzy, and all of the base blocks"},
     {"retained", "address space kept for reuse, its pages are with the OS"},
     {"tcache_bytes", "part of allocated that thread caches hold: freed by the program"},
@@ -51,11 +51,16 @@ static void arena_stats(const struct copy *copy, const struct arena_totals *t, u
 		   (copy->version && copy->version->counts_hpa_dirty ? t->ps_dirty : 0);
 	s[MUZZY] = t->bytes[KIND_MUZZY];
 	s[METADATA] = a ? a->base_allocated + a->internal : t->base_used + sum.internal;
+	/* Muzzy pages counted up to 5.2 (arena_stats_merge()), and no more in 5.3 (pa_extra.c). */
 	s[RESIDENT] = (a ? a->base_resident : (t->base_used + PAGE - 1) & ~(PAGE - 1)) + s[ACTIVE] +
-		      s[DIRTY] + s[MUZZY];
+		      s[DIRTY] + (copy->layout->leaf_has_state ? 0 : s[MUZZY]);
 	s[MAPPED] = t->base_size + pac;
 	s[RETAINED] = t->bytes[KIND_RETAINED];
-	s[TCACHE_BYTES] = sum.cached;
+	/* A tcache counts for its own arena, whichever its blocks are from. */
+	s[TCACHE_BYTES] = 0;
+	for (uint64_t i = 0; i < copy->tcache_count; i++)
+		if (copy->tcaches[i].arena == t->arena)
+			s[TCACHE_BYTES] += copy->tcaches[i].bytes;
 }
 
 static void emit_stats(const struct hw_emit *out, const uint64_t s[STATS])

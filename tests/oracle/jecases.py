@@ -40,7 +40,7 @@ CASES = [
     Case("percpu", FULL, conf="percpu_arena:percpu"),
     Case("percpu-dirty-now", FULL, conf="percpu_arena:phycpu,dirty_decay_ms:0"),
     # Not static: unwinding out of the first malloc crashes there.
-    Case("prof", FULL, conf="prof:true,lg_prof_sample:14", quick=True, static=False),
+    Case("prof", FULL, conf="prof:true,lg_prof_sample:14", static=False),
     Case("prof-dense", FULL, conf="prof:true,lg_prof_sample:9", static=False),
     Case("hpa", FULL, conf="hpa:true", since=(5, 3), quick=True),
     Case("hpa-no-sec", FULL, conf="hpa:true,hpa_sec_nshards:0", since=(5, 3)),
@@ -74,6 +74,7 @@ class Rule:
 RULES = [
     # 5.2.1: tcache_t's bins' stacks; 5.3: the stacks and cache_bin_t's of tcache_create_explicit.
     Rule("tcache stack", 1, reason="the arrays of one thread's tcache"),
+    Rule("tcache_t", 1, reason="one thread's tcache outside its thread-local data (before 5.2)"),
     Rule("arenas tdata", 1, reason="a thread's decay tickers (5.2 and before)"),
     Rule("prof", 0, most=1 << 30, reason="the tables of profiling"),
 ]

@@ -45,15 +45,14 @@ def check_live(blocks, truth, threads, glibc_tcaches):
 def check_remainder(extra, live, threads, glibc_tcaches):
     """What is live and not in the log, by kind; how many there are of each may be."""
     found = collections.Counter()
+    names = {r.type for r in jecases.RULES}
+    unnamed = [a for a in extra if live[a].type not in names and
+               not cases.TCACHE.explains(live[a].size, live[a].type)]
+    if unnamed:
+        raise Failed(f"{len(unnamed)} blocks called live that the log has not, with no listed "
+                     f"reason: {describe(unnamed, live, 6)}")
     for addr in extra:
-        block = live[addr]
-        if cases.TCACHE.explains(block.size, block.type):
-            found[block.type] += 1
-            continue
-        if block.type not in {r.type for r in jecases.RULES}:
-            raise Failed(f"{len(extra)} blocks called live that the log has not; with no listed "
-                         f"reason: {describe([addr], live)}")
-        found[block.type] += 1
+        found[live[addr].type] += 1
     if found[cases.TCACHE.type] != glibc_tcaches:
         raise Failed(f"{found[cases.TCACHE.type]} ptmalloc tcaches, expected {glibc_tcaches}")
     for rule in jecases.RULES:
@@ -91,7 +90,9 @@ def name_of(heap):
 
 
 def arena_number(arena):
-    return int(arena["name"].split()[-1])
+    """None: page slabs without extents, of no arena that could be told."""
+    last = arena["name"].split()[-1]
+    return int(last) if last.isdigit() else None
 
 
 def differ(what, found, said):
@@ -99,16 +100,24 @@ def differ(what, found, said):
         raise Failed(f"{what} is {found}, jemalloc says {said} ({found - said:+d})")
 
 
-def check_arena(ledger, blocks, arena, sampled_ok):
+def check_pages(name, ledger, arena):
+    """What is free in whole pages, and what is mapped."""
+    rows = ledger["bytes"] if ledger else collections.Counter()
+    differ(f"{name}: retained", rows["released"], arena.retained)
+    differ(f"{name}: mapped and retained", ledger["mapped"] if ledger else 0,
+           arena.mapped + arena.retained)
+
+
+def check_arena(ledger, blocks, arena, sampled_ok, hpa, counts_page_slabs):
     """One arena's ledger rows and blocks against its own statistics; returns how many small
     allocations were sampled by the profiler."""
     name = f"arena {arena.index}"
     rows = ledger["bytes"] if ledger else collections.Counter()
-    for what, row, said in [("retained", "released", arena.retained), ("muzzy", "lazy", arena.muzzy)]:
-        differ(f"{name}: {what}", rows[row], said)
-    differ(f"{name}: dirty", ledger["releasable"] if ledger else 0, arena.dirty)
-    differ(f"{name}: mapped and retained", ledger["mapped"] if ledger else 0,
-           arena.mapped + arena.retained)
+    if not hpa:
+        check_pages(name, ledger, arena)
+    differ(f"{name}: muzzy", rows["lazy"], arena.muzzy)
+    if not counts_page_slabs:
+        differ(f"{name}: dirty", ledger["releasable"] if ledger else 0, arena.dirty)
     counts = collections.Counter(b.size for b in blocks if b.state in ("live", "cached"))
     sampled = collections.Counter()
     for size in sorted(set(counts) | set(arena.bins)):
@@ -125,31 +134,117 @@ def check_arena(ledger, blocks, arena, sampled_ok):
     large[LARGE_MIN] += sampled.total()
     for size in sorted(set(large) | set(arena.lextents)):
         differ(f"{name}: large allocations of {size}", large[size], arena.lextents.get(size, 0))
-    differ(f"{name}: allocated",
-           sum(s * n for s, n in counts.items() if s < LARGE_MIN) +
-           sum((LARGE_MIN - s) * n for s, n in sampled.items()) +
-           sum(s * n for s, n in large.items()) - LARGE_MIN * sampled.total(), arena.allocated)
+    # 5.3.1 counts what may be used (opt.disable_large_size_classes), before it is the class.
+    differ(f"{name}: allocated", sum(s * n for s, n in counts.items()) +
+           sum((LARGE_MIN - s) * n for s, n in sampled.items()), arena.allocated)
     return sampled.total()
 
 
-def check_stats(heap, blocks, stats):
+def check_hpa(heap, ledgers, stats, extents):
+    """Page slabs in all arenas together: an empty one's arena is not in the core."""
+    slabs = [a.pageslabs for a in stats.arenas.values()]
+    count, active, dirty = (sum(getattr(s, w) for s in slabs) for w in ("count", "active", "dirty"))
+    if not count:
+        raise Failed("no page slabs: the case tests nothing")
+    differ("page slabs", extents["pageslabs"], count)
+    differ("active in page slabs", extents["pageslab_active"], active)
+    differ("dirty in page slabs", extents["pageslab_dirty"], dirty)
+    if stats.version >= (5, 3, 1):  # pa_extra.c: page slabs' dirty pages are among the dirty.
+        differ("dirty", heap["releasable"] + dirty, stats.sum("dirty"))
+    kinds = {k["kind"]: k["bytes"] for k in extents["kinds"]}
+    differ("small extent cache", kinds.get("sec", 0), stats.sum("sec"))
+    # What is mapped and belongs to no page slab yet is no figure of jemalloc's.
+    eden = ledgers[None]["bytes"]["untouched"] if None in ledgers else 0
+    differ("mapped", heap["mapped"] - eden,
+           stats.sum("mapped") + stats.sum("retained") + (count * 2 << 20))
+    differ("released", heap["bytes"]["released"],
+           stats.sum("retained") + (count * 2 << 20) - active - dirty)
+    return f", {count} page slabs"
+
+
+def check_stats(heap, blocks, stats, extents):
     """Every arena of one heap against malloc_stats_print."""
     by_arena = collections.defaultdict(list)
     for b in blocks:
         if b.heap == name_of(heap):
             by_arena[int(b.arena)].append(b)
     ledgers = {arena_number(a): a for a in heap["arenas"]}
-    strange = set(ledgers) - set(stats.arenas)
+    hpa = stats.opt.get("hpa", False)
+    strange = set(ledgers) - set(stats.arenas) - ({None} if hpa else set())
     if [a for a in strange if ledgers[a]["mapped"]]:
         raise Failed(f"arenas {sorted(strange)} have bytes, jemalloc does not know them")
     sampled = 0
     for index, arena in stats.arenas.items():
-        sampled += check_arena(ledgers.get(index), by_arena[index], arena, stats.opt["prof"])
+        sampled += check_arena(ledgers.get(index), by_arena[index], arena, stats.opt["prof"],
+                               hpa, hpa and stats.version >= (5, 3, 1))
+    pages = check_hpa(heap, ledgers, stats, extents) if hpa else ""
     if stats.opt["prof"] and not sampled:
         raise Failed("nothing was sampled by the profiler: the case tests nothing")
     cached = sum(b.size for b in blocks if b.heap == name_of(heap) and b.state == "cached")
     if stats.version >= (5, 3):
         differ("cached bytes", cached, stats.sum("tcache_bytes"))
     return (f"allocated {stats.sum('allocated')}, active {stats.sum('active')}, "
-            f"retained {stats.sum('retained')}, cached {cached}" +
+            f"retained {stats.sum('retained')}, cached {cached}{pages}" +
             (f", {sampled} sampled" if sampled else ""))
+
+
+STAT_NAMES = ("allocated", "active", "dirty", "muzzy", "mapped", "retained", "resident", "base",
+              "internal")
+
+
+def check_stats_report(report, stats):
+    """`plugin jemalloc stats`: the names users know, of every arena and in all."""
+    arenas = {a["arena"]: a for a in report["arenas"] if a["arena"] is not None}
+    for index, said in stats.arenas.items():
+        if index not in arenas:
+            raise Failed(f"arena {index} is not in the report")
+        for name in STAT_NAMES:
+            if name in ("dirty", "resident") and stats.version >= (5, 3, 1) and stats.opt["hpa"]:
+                continue  # Compared in all: an empty page slab's arena is not known.
+            differ(f"arena {index}: {name}", arenas[index][name], getattr(said, name))
+        if stats.version >= (5, 3):
+            differ(f"arena {index}: tcache_bytes", arenas[index]["tcache_bytes"],
+                   said.tcache_bytes)
+    for name in STAT_NAMES[:-2]:
+        differ(name, report[name], stats.sum(name))
+    differ("metadata", report["metadata"], stats.sum("base") + stats.sum("internal"))
+    if report["version"].split("-")[0] not in stats.text_version:
+        raise Failed(f"version is called {report['version']}, it is {stats.text_version}")
+    return f"{len(stats.arenas)} arenas, metadata {report['metadata']}"
+
+
+def check_bins_report(report, stats):
+    """`plugin jemalloc bins`: every bin and large class of every arena."""
+    arenas = {a["arena"]: a for a in report["arenas"]}
+    rows = 0
+    for index, said in stats.arenas.items():
+        mine = arenas.get(index, {"bins": [], "large": []})
+        bins = {b["size"]: b for b in mine["bins"]}
+        if set(bins) != set(said.bins):
+            raise Failed(f"arena {index}: bins {sorted(set(bins) ^ set(said.bins))} are only in one")
+        for size, (slabs, regions, nonfull) in said.bins.items():
+            b, what = bins[size], f"arena {index}: bin {size}:"
+            differ(f"{what} slabs", b["slabs"], slabs)
+            differ(f"{what} regions in use", b["live"] + b["cached"] + b["internal"], regions)
+            # jemalloc leaves out the slab it takes from at the moment, of which there is at most
+            # one for each shard (one), and which may be full.
+            if nonfull is not None and not 0 <= b["nonfull"] - nonfull <= 1:
+                differ(f"{what} partly used slabs", b["nonfull"], nonfull)
+            rows += 1
+        large = collections.Counter()
+        for e in mine["large"]:
+            large[max(e["size"], LARGE_MIN)] += e["live"] + e["cached"] + e["internal"]
+        for size in sorted(set(large) | set(said.lextents)):
+            differ(f"arena {index}: large class {size}", large[size], said.lextents.get(size, 0))
+            rows += 1
+    return f"{rows} bins and large classes"
+
+
+def check_tcache_report(report, blocks, heap):
+    """`plugin jemalloc tcache`: the threads' blocks are those of `blocks`."""
+    cached = [b for b in blocks if b.heap == heap and b.state == "cached"]
+    differ("cached blocks", report["blocks"], len(cached))
+    differ("cached bytes", report["bytes"], sum(b.size for b in cached))
+    differ("cached blocks of the threads", sum(t["blocks"] for t in report["threads"]), len(cached))
+    differ("cached bytes by size", sum(s["bytes"] for s in report["sizes"]), report["bytes"])
+    return f"{len(cached)} blocks in {len(report['threads'])} tcaches"

@@ -67,7 +67,9 @@ class Run:
         self.csv = self.tool.csv(self.core, self.work / "kernel.csv")
         self.blocks = parse_blocks(self.csv)
         self.heaps = self.tool.json("heaps", self.core)
-        found = sorted(h["plugin"] for h in self.heaps["data"]["heaps"])
+        # glibc 2.43's main_arena is there from the start, whoever allocates.
+        found = sorted(h["plugin"] for h in self.heaps["data"]["heaps"]
+                       if h["plugin"] == "jemalloc" or h["mapped"])
         if found != sorted(self.je.heaps):
             raise Failed(f"heaps found: {found}, there are {sorted(self.je.heaps)}")
         exited = 0
@@ -81,16 +83,38 @@ class Run:
     def ledger(self):
         return jechecks.check_counts(self.heaps, self.blocks)
 
-    def said(self):
-        """Each heap against the words of its own jemalloc: the one whose bytes they are."""
+    def pairs(self):
+        """Each heap and the words of its own jemalloc: the one whose bytes they are."""
         heaps = [h for h in self.heaps["data"]["heaps"] if h["plugin"] == "jemalloc"]
         if len(heaps) != len(self.stats):
             raise Failed(f"{len(heaps)} heaps, {len(self.stats)} have spoken")
         heaps.sort(key=lambda h: h["mapped"])
         stats = sorted(self.stats, key=lambda s: s.sum("mapped") + s.sum("retained"))
-        if self.case.muzzy and not any(s.sum("muzzy") for s in stats):
+        return list(zip(heaps, stats))
+
+    def said(self):
+        pairs = self.pairs()
+        if self.case.muzzy and not any(s.sum("muzzy") for _, s in pairs):
             raise Failed("no muzzy pages: the case tests nothing")
-        return "; ".join(jechecks.check_stats(h, self.blocks, s) for h, s in zip(heaps, stats))
+        extents = {e["heap"]: e for e in self.report("extents")["heaps"]}
+        return "; ".join(jechecks.check_stats(h, self.blocks, s, extents[h["name"]])
+                         for h, s in pairs)
+
+    def reports(self):
+        """The plugin's own reports against the same words."""
+        found = {name: {h["heap"]: h for h in self.report(name)["heaps"]}
+                 for name in ("stats", "bins", "tcache")}
+        details = []
+        for heap, stats in self.pairs():
+            name = heap["name"]
+            details += [jechecks.check_stats_report(found["stats"][name], stats),
+                        jechecks.check_bins_report(found["bins"][name], stats),
+                        jechecks.check_tcache_report(found["tcache"][name], self.blocks,
+                                                     jechecks.name_of(heap))]
+        return ", ".join(details)
+
+    def report(self, name):
+        return self.tool.json("plugin", "jemalloc", name, self.core)["data"]
 
     def same(self):
         if self.no_gdb:
@@ -105,6 +129,7 @@ class Run:
         if hasattr(self, "heaps"):
             score.check(f"{name} ledger", self.ledger)
             score.check(f"{name} statistics", self.said)
+            score.check(f"{name} reports", self.reports)
             if self.gdb_core or (self.case.gcore and self.no_gdb):
                 score.check(f"{name} gcore", self.same)
         score.check(f"{name} verify", check_verify, self.tool, self.core)

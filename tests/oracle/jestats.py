@@ -9,6 +9,19 @@ import json
 BUFFER, BUFFER_EXTENT = 65536, 65536 + 4096
 
 
+class PageSlabs:
+    """Those of the huge page allocator (5.3): they are in no other figure but active."""
+
+    def __init__(self, said, page):
+        kinds = [said[k] for k in ("full_slabs", "empty_slabs") if k in said]
+        kinds += said.get("nonfull_slabs", [])
+        self.count = sum(k["npageslabs_huge"] + k["npageslabs_nonhuge"] for k in kinds)
+        self.active = page * sum(k["nactive_huge"] + k["nactive_nonhuge"] for k in kinds)
+        # Huge ones are counted by what their bitmap says, too, but all of it is resident.
+        self.dirty = page * sum(k.get("ndirty_huge", 0) + k["ndirty_nonhuge"] for k in kinds)
+        self.bytes = self.count * 2 << 20
+
+
 class Arena:
     """One arena at the moment of the dump."""
 
@@ -26,6 +39,8 @@ class Arena:
         self.base = said["base"]
         self.internal = said["internal"]
         self.tcache_bytes = said["tcache_bytes"]
+        self.sec = said.get("sec_bytes", 0)
+        self.pageslabs = PageSlabs(said.get("hpa_shard", {}), page)
         self.bins = {}   # size -> (slabs, regions allocated, slabs neither full nor current)
         for size, b in zip(sizes, said["bins"]):
             if b["curslabs"] or b["curregs"]:
@@ -40,6 +55,7 @@ class Arena:
         muzzy (arena.c, arena_decay_impl: all is fully_decay)."""
         self.large -= BUFFER
         self.allocated -= BUFFER
+        self.internal -= BUFFER
         self.active -= BUFFER_EXTENT
         self.lextents[BUFFER] -= 1
         if not self.lextents[BUFFER]:
@@ -47,10 +63,12 @@ class Arena:
         if keeps_dirty:
             self.dirty += BUFFER_EXTENT
             return
-        self.mapped -= BUFFER_EXTENT
-        self.resident -= BUFFER_EXTENT
+        purged = BUFFER_EXTENT + self.dirty  # All that is dirty, with it.
+        self.mapped -= purged
+        self.resident -= purged
+        self.dirty = 0
         if retains:
-            self.retained += BUFFER_EXTENT
+            self.retained += purged
 
 
 class Stats:
