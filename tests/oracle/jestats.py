@@ -39,7 +39,7 @@ class Arena:
         self.base = said["base"]
         self.internal = said["internal"]
         self.tcache_bytes = said["tcache_bytes"]
-        self.sec = said.get("sec_bytes", 0)
+        self.sec = said.get("sec_bytes", said.get("hpa_shard", {}).get("sec_bytes", 0))
         self.pageslabs = PageSlabs(said.get("hpa_shard", {}), page)
         self.bins = {}   # size -> (slabs, regions allocated, slabs neither full nor current)
         for size, b in zip(sizes, said["bins"]):
