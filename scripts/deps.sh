@@ -15,11 +15,8 @@ build="gcc make libc6-dev pkg-config libelf-dev libdw-dev libglib2.0-dev zlib1g-
 demo="$build gdb"
 # The tests without any of the last line tell so and skip what needs it.
 check="$build check python3
-<<<<<<< HEAD
-       gdb python3-jsonschema procps nginx-light postgresql zstd lz4 xz-utils"
-=======
-       gdb python3-jsonschema procps nginx-light postgresql libjemalloc2 libjemalloc-dev"
->>>>>>> 6597233 (tests: jemalloc object by object against a log and malloc_stats_print)
+       gdb python3-jsonschema procps nginx-light postgresql zstd lz4 xz-utils libjemalloc2
+       libjemalloc-dev"
 
 mode=missing
 case ${1:-} in
