@@ -145,6 +145,15 @@ static void read_arena(struct jemalloc *je, const struct version_layout *v, stru
 	read_word(je, a->base + v->base_mapped, &a->base_mapped);
 	read_word(je, a->addr + v->arena_nactive, &a->nactive);
 	read_word(je, a->addr + v->arena_internal, &a->internal);
+	for (int i = 0; i < 6; i++) {
+		uint64_t pages = 0;
+
+		if (v->arena_npages[i / 2][i % 2])
+			read_word(je, a->addr + v->arena_npages[i / 2][i % 2], &pages);
+		a->npages[i / 2] += pages;
+	}
+	if (v->arena_pageslabs)
+		read_word(je, a->addr + v->arena_pageslabs, &a->npageslabs);
 	read_u32(je, a->addr + v->arena_nthreads, &threads[0]);
 	a->threads = threads[0];
 	a->locked = count_locked(je, v, a);

@@ -324,6 +324,8 @@ static enum extent_kind sort_extent(const struct copy *copy, struct extent *e, c
 		*why = "the rtree and the extent disagree on whether it is a slab";
 	else if (l->leaf_has_state && e->state_differs)
 		*why = "the rtree has two states for one extent";
+	else if (e->offset % CACHELINE)
+		*why = "its extent does not begin at a cache line";
 	else if (state != EXTENT_ACTIVE && e->offset)
 		*why = "a free extent does not begin at a page";
 	if (*why)

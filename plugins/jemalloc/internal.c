@@ -63,6 +63,72 @@ static bool thread_internals(struct jemalloc *je, struct copy *copy, const struc
 	return add_internal(je, copy, tickers, "arenas tdata");
 }
 
+static bool is_code(struct jemalloc *je, const struct copy *copy, hw_addr addr)
+{
+	struct hw_range r = {.struct_size = sizeof(r)};
+
+	return addr && je->host->range(je->host->self, addr, &r) && r.start <= addr &&
+	       (r.perm & HW_PERM_X) && r.module == copy->module;
+}
+
+/* The cells of the ckh_t whose tab is at slot; 0: there is none. */
+static hw_addr table_at(struct jemalloc *je, const struct copy *copy, hw_addr slot, hw_addr tab)
+{
+	const struct extent *e = object_at(je, copy, tab);
+	hw_addr ckh = slot - CKH_TAB;
+	uint64_t hash, keycomp;
+	uint32_t lg;
+
+	if (!e || !read_u32(je, ckh + CKH_LG_CURBUCKETS, &lg) || lg > 40 ||
+	    usable_size(copy, e) < (uint64_t)CKH_BUCKET << lg ||
+	    !read_word(je, ckh + CKH_HASH, &hash) || !read_word(je, ckh + CKH_KEYCOMP, &keycomp) ||
+	    !is_code(je, copy, hash) || !is_code(je, copy, keycomp))
+		return 0;
+	return tab;
+}
+
+/* The profiler's hash tables in the module's data: bt2gctx, those of prof_log. */
+static bool table_internals(struct jemalloc *je, struct copy *copy)
+{
+	const struct hw_host *host = je->host;
+	struct hw_range r = {.struct_size = sizeof(r)};
+	hw_addr low, high;
+
+	if (!copy->extent_count)
+		return true;
+	low = copy->extents[0].addr;
+	high = copy->extents[copy->extent_count - 1].addr;
+	for (hw_addr at = 0; host->range(host->self, at, &r); at = r.end) {
+		hw_addr from = r.start, start, end;
+
+		if (r.module != copy->module || !(r.perm & HW_PERM_W))
+			continue;
+		while (from < r.end && host->data(host->self, from, r.end, &start, &end)) {
+			for (hw_addr a = (start + 7) & ~UINT64_C(7); a + 8 <= end; a += 8) {
+				uint64_t w;
+
+				if (read_word(je, a, &w) && w >= low && w <= high &&
+				    w % CACHELINE == 0 && table_at(je, copy, a, w) &&
+				    !add_internal(je, copy, w, "prof table"))
+					return false;
+			}
+			if (host->stopped(host->self))
+				return false;
+			from = end;
+		}
+	}
+	return true;
+}
+
+static uint64_t internal_bytes(const struct copy *copy)
+{
+	uint64_t bytes = 0;
+
+	for (uint64_t i = 0; i < copy->internal_count; i++)
+		bytes += usable_size(copy, &copy->extents[copy->internals[i].extent]);
+	return bytes;
+}
+
 static int compare_internals(const void *a, const void *b)
 {
 	const struct internal *x = a, *y = b;
@@ -87,13 +153,18 @@ static void settle(struct copy *copy)
 		    (c < copy->cached_count && copy->cached[c].addr == addr))
 			continue;
 		copy->internals[kept++] = copy->internals[i];
-		copy->extents[copy->internals[i].extent].internals++;
 	}
 	copy->internal_count = kept;
+	for (uint64_t i = 0; i < kept; i++)
+		copy->extents[copy->internals[i].extent].internals = 0;
+	for (uint64_t i = 0; i < kept; i++)
+		copy->extents[copy->internals[i].extent].internals++;
 }
 
 bool find_internals(struct jemalloc *je, struct copy *copy)
 {
+	uint64_t counted = 0;
+
 	for (uint64_t i = 0; copy->version && i < copy->tcache_count; i++)
 		if (!tcache_internals(je, copy, &copy->tcaches[i]) ||
 		    !thread_internals(je, copy, &copy->tcaches[i]))
@@ -101,5 +172,12 @@ bool find_internals(struct jemalloc *je, struct copy *copy)
 	if (!find_stacks(je, copy))
 		return false;
 	settle(copy);
+	for (uint64_t i = 0; i < copy->arena_count; i++)
+		counted += copy->arenas[i].internal;
+	if (internal_bytes(copy) < counted) {
+		if (!table_internals(je, copy))
+			return false;
+		settle(copy);
+	}
 	return true;
 }

@@ -69,7 +69,9 @@ struct arena {
 	hw_addr base;                                        /* base_t */
 	uint64_t base_allocated, base_resident, base_mapped; /* Its own counters. */
 	uint64_t nactive;                                    /* Pages, its own counter. */
-	uint64_t internal;                                   /* Bytes, its own counter. */
+	uint64_t npages[3];                                  /* The same: dirty, muzzy, retained. */
+	uint64_t npageslabs;
+	uint64_t internal; /* Bytes, its own counter. */
 	uint32_t threads;
 	uint32_t locked; /* Mutexes. */
 	uint64_t hpa_eden, hpa_eden_size;

@@ -73,6 +73,8 @@ const struct version_layout version_layouts[] = {
 	.cnt_unbiased = 24,
 	.gctx_bt = 104,
 	.tdata_tab = 104,
+	.arena_npages = {{20480, 30136}, {39920, 49576}, {59360, 69016}},
+	.arena_pageslabs = 74384,
     },
     {
 	.version = "5.3.1",
@@ -110,6 +112,8 @@ const struct version_layout version_layouts[] = {
 	.cnt_unbiased = 24,
 	.gctx_bt = 104,
 	.tdata_tab = 88,
+	.arena_npages = {{22104, 31760}, {41544, 51200}, {60984, 70640}},
+	.arena_pageslabs = 75960,
     },
     {
 	.version = "5.2.1",
@@ -147,6 +151,7 @@ const struct version_layout version_layouts[] = {
 	.tdata_tab = 104,
 	.tsd_tcache = 496,
 	.tsd_tdata = 448,
+	.arena_npages = {{15424, 0}, {20392, 0}, {25360, 0}},
     },
     {
 	.version = "5.1.0",
@@ -182,6 +187,7 @@ const struct version_layout version_layouts[] = {
 	.tdata_tab = 104,
 	.tsd_tcache = 448,
 	.tsd_tdata = 440,
+	.arena_npages = {{9032, 0}, {10792, 0}, {12552, 0}},
     },
     {
 	.version = "5.0.0",
@@ -217,6 +223,7 @@ const struct version_layout version_layouts[] = {
 	.tdata_tab = 104,
 	.tsd_tcache = 440,
 	.tsd_tdata = 432,
+	.arena_npages = {{9016, 0}, {10776, 0}, {12536, 0}},
     },
 };
 const uint32_t version_layout_count = COUNT(version_layouts);

@@ -105,6 +105,9 @@ struct version_layout {
 	/* arena_t: arena_structs_b.h (5.0 to 5.2), arena_structs.h (5.3) */
 	uint32_t arena_size, arena_base, arena_tcache_ql, arena_nactive, arena_internal;
 	uint32_t arena_nthreads;
+	uint32_t arena_npages[3]
+			     [2];  /* Counters: dirty, muzzy, retained; 5.3: guarded ones apart. */
+	uint32_t arena_pageslabs;  /* hpa_shard.psset's merged npageslabs; 0: no HPA. */
 	uint32_t arena_mutexes[7]; /* Ends with 0. */
 	uint32_t arena_bins;       /* First bin, or of pointers to bins; 0: see bin_kind. */
 	uint32_t bin_size, bin_slabcur;
@@ -140,4 +143,11 @@ extern const uint32_t version_layout_count;
 #define HPDATA_NTOUCHED 176
 #define HPDATA_TOUCHED  184
 #define HPDATA_SIZE     248
+
+/* ckh_t: ckh.h. A hash table of the profiler: two functions, then where its cells are. */
+#define CKH_TAB           40
+#define CKH_LG_CURBUCKETS 20
+#define CKH_HASH          24
+#define CKH_KEYCOMP       32
+#define CKH_BUCKET        64 /* Bytes: four cells of two words. */
 #endif

@@ -159,30 +159,69 @@ static void add_blocks(struct jemalloc *je, struct copy *copy)
 		totals_of(je, copy, NONE)->eden = copy->eden_size;
 }
 
+static void check_count(struct jemalloc *je, struct copy *copy, const struct arena *a,
+			const char *what, uint64_t counted, uint64_t found)
+{
+	if (counted == found)
+		return;
+	copy->is_exact = false;
+	je->host->damage(je->host->self, a->addr,
+			 "arena %" PRIu32 " counts %" PRIu64 " %s, %" PRIu64 " were found%s",
+			 a->index, counted, what, found,
+			 a->locked ? " (a thread was inside malloc)" : "");
+}
+
 /* What an arena counts itself must be what was found. */
 static void check_arenas(struct jemalloc *je, struct copy *copy)
 {
+	uint64_t pageslabs = 0;
+
 	for (uint64_t i = 0; i < copy->arena_count; i++) {
 		const struct arena *a = &copy->arenas[i];
 		const struct arena_totals *t = totals_of(je, copy, a->index);
-		uint64_t active = (t->bytes[KIND_SLAB] + t->bytes[KIND_LARGE]) / PAGE;
 
-		if (t->base_size != a->base_mapped) {
-			copy->is_exact = false;
-			je->host->damage(je->host->self, a->base,
-					 "arena %" PRIu32 " counts %" PRIu64
-					 " bytes of metadata mapped, %" PRIu64 " were found",
-					 a->index, a->base_mapped, t->base_size);
-		}
-		if (active != a->nactive && !t->bytes[KIND_UNKNOWN]) {
-			copy->is_exact = false;
-			je->host->damage(je->host->self, a->addr,
-					 "arena %" PRIu32 " counts %" PRIu64
-					 " active pages, its extents have %" PRIu64 "%s",
-					 a->index, a->nactive, active,
-					 a->locked ? " (a thread was inside malloc)" : "");
-		}
+		pageslabs += a->npageslabs;
+		check_count(je, copy, a, "bytes of base blocks", a->base_mapped, t->base_size);
+		if (t->bytes[KIND_UNKNOWN])
+			continue;
+		check_count(je, copy, a, "active pages", a->nactive,
+			    (t->bytes[KIND_SLAB] + t->bytes[KIND_LARGE]) / PAGE);
+		check_count(je, copy, a, "dirty pages", a->npages[0], t->bytes[KIND_DIRTY] / PAGE);
+		check_count(je, copy, a, "muzzy pages", a->npages[1], t->bytes[KIND_MUZZY] / PAGE);
+		check_count(je, copy, a, "retained pages", a->npages[2],
+			    t->bytes[KIND_RETAINED] / PAGE);
 	}
+	if (copy->arena_count)
+		check_count(je, copy, &copy->arenas[0], "page slabs, with all others", pageslabs,
+			    copy->pageslab_count);
+	for (uint64_t i = 0; copy->version && i < copy->total_count; i++) {
+		const struct arena_totals *t = &copy->totals[i];
+
+		if (t->arena == NONE || arena_of(copy, t->arena))
+			continue;
+		copy->is_exact = false;
+		je->host->damage(je->host->self, copy->arenas_at + 8 * (uint64_t)t->arena,
+				 "extents belong to arena %" PRIu32 ", which does not exist",
+				 t->arena);
+	}
+}
+
+/* Allocations of jemalloc's own that were not recognised stand among the live ones. */
+static void check_internal(struct jemalloc *je, struct copy *copy)
+{
+	uint64_t counted = 0, found = 0;
+
+	for (uint64_t i = 0; i < copy->arena_count; i++)
+		counted += copy->arenas[i].internal;
+	for (uint64_t i = 0; i < copy->internal_count; i++)
+		found += usable_size(copy, &copy->extents[copy->internals[i].extent]);
+	if (counted == found || !copy->arena_count)
+		return;
+	copy->is_exact = false;
+	je->host->warn(je->host->self, "internal-not-found", true,
+		       "jemalloc counts %" PRIu64 " bytes of allocations of its own, %" PRIu64
+		       " were found: the rest counts as live",
+		       counted, found);
 }
 
 bool add_up(struct jemalloc *je, struct copy *copy)
@@ -215,6 +254,7 @@ bool add_up(struct jemalloc *je, struct copy *copy)
 	}
 	add_blocks(je, copy);
 	check_arenas(je, copy);
+	check_internal(je, copy);
 	copy->added_up = true;
 	return true;
 }

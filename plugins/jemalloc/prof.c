@@ -116,65 +116,6 @@ static bool add_stacks(struct jemalloc *je, struct copy *copy, const struct samp
 	return true;
 }
 
-static bool is_stack(const struct copy *copy, hw_addr gctx)
-{
-	uint64_t low = 0, high = copy->stack_count;
-
-	while (low < high) {
-		uint64_t mid = low + (high - low) / 2;
-
-		if (copy->stacks[mid].gctx < gctx)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < copy->stack_count && copy->stacks[low].gctx == gctx;
-}
-
-/* bt2gctx, the table of all backtraces: cells of a key inside a gctx and the gctx (ckh.h).
- * A word of the module leads to it. */
-static bool is_table(struct jemalloc *je, const struct copy *copy, hw_addr addr)
-{
-	const struct extent *e = object_at(je, copy, addr);
-	uint64_t size = e ? usable_size(copy, e) : 0;
-
-	for (uint64_t i = 0; i + 16 <= size && i < PAGE * 4; i += 16) {
-		uint64_t key, data;
-
-		if (!read_word(je, addr + i, &key) || !read_word(je, addr + i + 8, &data))
-			return false;
-		if (key || data)
-			return key - data == copy->version->gctx_bt && is_stack(copy, data);
-	}
-	return false;
-}
-
-static bool find_table(struct jemalloc *je, struct copy *copy)
-{
-	const struct hw_host *host = je->host;
-	struct hw_range r = {.struct_size = sizeof(r)};
-	hw_addr low = copy->extents[0].addr;
-	hw_addr high = copy->extents[copy->extent_count - 1].addr;
-
-	for (hw_addr at = 0; host->range(host->self, at, &r); at = r.end) {
-		hw_addr from = r.start, start, end;
-
-		if (r.module != copy->module || !(r.perm & HW_PERM_W))
-			continue;
-		while (from < r.end && host->data(host->self, from, r.end, &start, &end)) {
-			for (hw_addr a = (start + 7) & ~UINT64_C(7); a + 8 <= end; a += 8) {
-				uint64_t w;
-
-				if (read_word(je, a, &w) && w >= low && w <= high &&
-				    w % CACHELINE == 0 && is_table(je, copy, w))
-					return add_internal(je, copy, w, "prof table");
-			}
-			from = end;
-		}
-	}
-	return true;
-}
-
 bool find_stacks(struct jemalloc *je, struct copy *copy)
 {
 	struct sample *samples = NULL;
@@ -186,7 +127,7 @@ bool find_stacks(struct jemalloc *je, struct copy *copy)
 	ok = collect(je, copy, &samples, &count, &room);
 	if (ok && count) {
 		qsort(samples, count, sizeof(*samples), compare_samples);
-		ok = add_stacks(je, copy, samples, count) && find_table(je, copy);
+		ok = add_stacks(je, copy, samples, count);
 	}
 	if (ok && copy->prof_odd)
 		je->host->warn(je->host->self, "prof-counts", false,

@@ -53,19 +53,25 @@ static bool bin_range(const struct version_layout *v, const uint8_t *bin, hw_add
 {
 	if (v->tcache_kind == TCACHE_STACK) {
 		hw_addr head = word_at(bin);
-		uint16_t low_bits_empty;
+		uint16_t low_water, full, empty, cached;
 
-		memcpy(&low_bits_empty, bin + 20, 2);
-		*count_ret = (uint16_t)(low_bits_empty - (uint16_t)head) / 8;
+		memcpy(&low_water, bin + 16, 2);
+		memcpy(&full, bin + 18, 2);
+		memcpy(&empty, bin + 20, 2);
+		cached = (uint16_t)(empty - (uint16_t)head);
+		*count_ret = cached / 8;
 		*from_ret = head;
-		return *count_ret == 0 || (head && !(head & 7) && !(low_bits_empty & 7));
+		return *count_ret == 0 ||
+		       (head && !(head & 7) && !(empty & 7) && cached <= (uint16_t)(empty - full) &&
+			(uint16_t)(empty - low_water) <= cached);
 	} else {
 		uint32_t ncached = u32_at(bin + 4);
 		hw_addr avail = word_at(bin + 16);
 
 		*count_ret = ncached;
 		*from_ret = avail - 8 * (uint64_t)ncached;
-		return ncached == 0 || (avail && !(avail & 7));
+		return (int32_t)u32_at(bin) <= (int32_t)ncached &&
+		       (ncached == 0 || (avail && !(avail & 7)));
 	}
 }
 
