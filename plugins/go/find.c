@@ -206,6 +206,21 @@ static bool is_go(const struct found *f)
 	return f->strings || f->info[0];
 }
 
+/* The note of cmd/link in the first page: type 4, owner "Go". It has no version. */
+static bool has_note(const struct hw_host *host, const struct go_image *image)
+{
+	static const char note[] = "\4\0\0\0Go\0";
+	uint64_t size;
+	const char *bytes = host->peek(host->self, image->start, &size);
+
+	if (bytes && size > host->page_size)
+		size = host->page_size;
+	for (uint64_t i = 0; bytes && i + sizeof(note) <= size; i += 4)
+		if (!memcmp(bytes + i, note, sizeof(note)))
+			return true;
+	return false;
+}
+
 /* Reads the writable data only: what says that an image is Go. */
 static void look(struct found *f)
 {
@@ -252,8 +267,10 @@ static void choose_version(const struct found *f, struct go_version *ret)
 		name_group(&v, 16, 17);
 	} else if (f->magic == GO_PCLNTAB_118) {
 		name_group(&v, 18, 19);
-	} else {
+	} else if (f->magic) {
 		name_group(&v, 20, GO_LAST);
+	} else {
+		name_group(&v, GO_FIRST, GO_LAST);
 	}
 	*ret = v;
 }
@@ -270,7 +287,7 @@ bool go_probe(const struct hw_host *host)
 		look(&f);
 		if (!is_go(&f) && info.is_exe)
 			look_closer(&f);
-		if (is_go(&f) || f.pclntab)
+		if (is_go(&f) || f.pclntab || has_note(host, &image))
 			return true;
 	}
 	return false;
@@ -310,10 +327,10 @@ static bool look_at(struct go *go, const struct go_image *image)
 	struct go_runtime *rt;
 
 	look(&f);
-	if (!is_go(&f) && !image->is_exe)
+	if (!is_go(&f) && !image->is_exe && !has_note(go->host, image))
 		return true;
 	look_closer(&f);
-	if (!is_go(&f) && !f.pclntab)
+	if (!is_go(&f) && !f.pclntab && !has_note(go->host, image))
 		return true;
 	rt = add_runtime(go);
 	if (!rt)
