@@ -207,7 +207,7 @@ static struct scan scan_versions(struct go_runtime *rt)
 	struct scan best = scan_image(rt);
 	uint32_t first = 0, last = 0;
 
-	if (best.mheaps && v->lowest == v->highest)
+	if ((best.mheaps && v->lowest == v->highest) || rt->is_debug_layout)
 		return best;
 	/* The version is not said, or its layout does not fit: an early release of the same
 	 * version, one newer than the table, or a false string. */
@@ -277,11 +277,13 @@ static hw_addr settle(struct go_runtime *rt, const char *name, hw_addr structure
 
 bool go_find_globals(struct go *go, struct go_runtime *rt)
 {
-	struct scan s = scan_versions(rt);
+	struct scan s;
 	struct go_globals code = {0};
 	struct go_globals *g = &rt->globals;
 	uint32_t ways;
 
+	go_layout_debug(rt);
+	s = scan_versions(rt);
 	go_globals_by_code(rt, &code);
 	/* Where structure has several answers, code picks among them. */
 	if (s.ties > 1 && code.allgs)

@@ -71,7 +71,7 @@ static void claim(const struct go_runtime *rt)
 static void announce(struct go_runtime *rt)
 {
 	const struct hw_host *host = rt->host;
-	char how[160];
+	char how[240];
 	struct hw_heap_info info = {
 	    .struct_size = sizeof(info),
 	    .name = rt->image.name,
@@ -89,12 +89,20 @@ static void announce(struct go_runtime *rt)
 		return;
 	}
 	info.confidence = rt->confidence = judge(rt);
-	snprintf(how, sizeof(how), "mheap_ by structure%s%s; version from %s",
+	snprintf(how, sizeof(how), "mheap_ by structure%s%s; version from %s; layout %s",
 		 rt->ways & GO_WAY_CODE ? " and code" : "",
 		 rt->ways & GO_WAY_SYMBOL ? " and symbol" : "",
-		 go_version_source_name(rt->version.source));
+		 go_version_source_name(rt->version.source),
+		 rt->is_debug_layout ? "from debug info, which differs from the table"
+		 : rt->has_debug     ? "of the table, as debug info has it"
+				     : "of the table");
 	rt->id = host->add_heap(host->self, &info);
-	if (rt->version.minor > GO_LAST)
+	if (rt->version.minor > GO_LAST && rt->is_debug_layout)
+		host->warn(host->self, "go-version-new", false,
+			   "Go %s is newer than what this version of heapwalk knows; the layout "
+			   "was taken from its debug info",
+			   rt->version.text);
+	else if (rt->version.minor > GO_LAST)
 		host->warn(host->self, "go-version-new", false,
 			   "Go %s is newer than what this version of heapwalk knows; the layout of "
 			   "1.%u was taken because every check held",

@@ -182,8 +182,10 @@ struct go_runtime {
 	struct go_moduledata modules[GO_MODULES_MAX]; /* [0] is firstmoduledata. */
 	uint32_t module_count;
 	struct go_globals globals;
-	uint32_t ways;     /* enum go_way bits that found mheap_ and agree. */
-	bool is_disagreed; /* Two ways found different places for a global. */
+	bool has_debug;       /* Debug info was there to compare the layout with, */
+	bool is_debug_layout; /* and differed from the table: its offsets are used. */
+	uint32_t ways;        /* enum go_way bits that found mheap_ and agree. */
+	bool is_disagreed;    /* Two ways found different places for a global. */
 	struct go_heap heap;
 	uint32_t id; /* From host->add_heap(); HW_NO_MODULE: mheap_ was not found. */
 	uint32_t confidence;
