@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* go -- the Go runtime's heap, 1.12 to 1.26, linux/amd64, stripped or not.
  *
- * This file is the table of contents. layout.[ch] has every offset; find.c finds the images,
- * their versions and pclntab, moduledata.c what the linker says of them; read.c reads;
- * about.c tells. */
+ * This file is the table of contents. FORMAT.md explains the format; layout.[ch] has every
+ * offset, debug.c compares them with debug info. find.c finds the images and their versions,
+ * moduledata.c what the linker says of them, globals.c and code.c the runtime's variables;
+ * read.c reads. spans.c reads arenas and spans, pages.c what has no span, unswept.c what the sweep
+ * will free; ledger.c and blocks.c answer. counters.c reads the runtime's counters for memstats.c
+ * and classes.c; spanlist.c, pacer.c and about.c are more reports. pclntab.c, unwind.c and
+ * goroutines.c know functions and stacks, profile.c the memory profile. */
 #include "goroutines.h"
 #include "ledger.h"
 #include "profile.h"
