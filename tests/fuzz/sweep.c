@@ -2,16 +2,19 @@
 /* The fault sweep: damages a small core in every way that its headers allow and asks for
  * its heaps each time, in process, through the library's entry point.
  *
- *   sweep CORE [--seconds N] [--random SECONDS] [--plugins DIR]
+ *   sweep CORE [--seconds N] [--random SECONDS] [--plugins DIR] [--ranges FILE]
  *
  * Ways: the file cut at every page and note border; every byte of the ELF header, the
  * program headers and the notes set to 0, to 0xff and inverted (register notes
  * sampled). --seconds spreads a budget over all of them; without it the sweep is
- * complete. --random damages bytes anywhere in the file for so long.
+ * complete. --random damages bytes anywhere in the file for so long. --ranges: instead, every
+ * byte of the structures that FILE names, one line each: label, address and size in hex;
+ * and each of their pages and segments is left out. Then goroutines are counted, too.
  *
  * What must hold: no crash, no hang (20 s), and one of: an error; an answer that says it
  * is incomplete; the same answer as without damage. */
 #include "base/error.h"
+#include "query/goroutines.h"
 #include "query/session.h"
 #include <elf.h>
 #include <errno.h>
@@ -42,6 +45,7 @@ struct sweep {
 	int fd; /* The damaged copy, in memory. */
 	char path[40];
 	const char *plugins;
+	char *ranges; /* Text of the file, or NULL. */
 	struct answer baseline;
 	int shard;
 	uint64_t cases, errors, incompletes, same, bad;
@@ -94,6 +98,14 @@ static struct answer ask(struct sweep *s)
 		for (int state = 0; state < HW_STATES; state++)
 			answer.digest = mix(answer.digest, heap->ledger.blocks[state]);
 	}
+	if (s->ranges) {
+		const struct hw_task_request all = {0};
+		struct hw_tasks *tasks = hw_tasks_query(session, &all, &error);
+
+		answer.digest = mix(answer.digest, tasks ? tasks->total : 0);
+		answer.error = !tasks;
+		hw_tasks_free(tasks);
+	}
 	answer.complete = !session->notes.incomplete;
 	hw_session_close(session);
 	return answer;
@@ -117,8 +129,14 @@ static void judge(struct sweep *s, const char *what, size_t offset)
 		s->same++;
 	} else {
 		s->bad++;
-		if (s->bad <= 20)
-			printf("# %s at %#zx: another answer, said to be complete\n", what, offset);
+		if (s->bad <= 20) {
+			uint8_t now = 0;
+
+			if (pread(s->fd, &now, 1, (off_t)offset) != 1)
+				now = 0;
+			printf("# %s at %#zx, %#x made %#x: another answer, said to be complete\n",
+			       what, offset, s->original[offset], now);
+		}
 	}
 }
 
@@ -194,9 +212,90 @@ static void sweep_notes(struct sweep *s, const Elf64_Phdr *ph)
 	}
 }
 
+/* Where the file holds an address, and how many bytes follow there; 0 when it does not. */
+static size_t offset_of(const struct sweep *s, uint64_t addr, size_t *left)
+{
+	Elf64_Ehdr eh;
+
+	memcpy(&eh, s->original, sizeof(eh));
+	for (size_t i = 0; i < eh.e_phnum; i++) {
+		Elf64_Phdr ph;
+
+		memcpy(&ph, s->original + eh.e_phoff + i * sizeof(ph), sizeof(ph));
+		if (ph.p_type != PT_LOAD || addr < ph.p_vaddr || addr - ph.p_vaddr >= ph.p_filesz)
+			continue;
+		*left = ph.p_filesz - (addr - ph.p_vaddr);
+		return ph.p_offset + (addr - ph.p_vaddr);
+	}
+	return 0;
+}
+
+/* Every bit of a byte by itself, too: a pointer or a size that is a little off. */
+static void flip_bits(struct sweep *s, const char *what, size_t offset)
+{
+	uint8_t was = s->original[offset];
+
+	for (int bit = 0; bit < 8; bit++) {
+		uint8_t now = was ^ (uint8_t)(1 << bit);
+
+		if (!is_mine(s))
+			continue;
+		put(s, offset, &now, 1);
+		judge(s, what, offset);
+	}
+	put(s, offset, &was, 1);
+}
+
+/* Without one segment: its memory is not in the file. */
+static void leave_out(struct sweep *s)
+{
+	Elf64_Ehdr eh;
+
+	memcpy(&eh, s->original, sizeof(eh));
+	for (size_t i = 0; i < eh.e_phnum; i++) {
+		size_t at = eh.e_phoff + i * sizeof(Elf64_Phdr);
+		Elf64_Phdr ph;
+
+		memcpy(&ph, s->original + at, sizeof(ph));
+		if (ph.p_type != PT_LOAD || !ph.p_filesz || !is_mine(s))
+			continue;
+		ph.p_filesz = 0;
+		put(s, at, &ph, sizeof(ph));
+		judge(s, "segment left out", at);
+		put(s, at, s->original + at, sizeof(ph));
+	}
+}
+
+static void sweep_ranges(struct sweep *s)
+{
+	g_auto(GStrv) lines = g_strsplit(s->ranges, "\n", -1);
+
+	leave_out(s);
+	for (char **line = lines; *line; line++) {
+		char label[32];
+		uint64_t addr;
+		uint64_t size;
+		size_t left = 0;
+		size_t at;
+
+		if (sscanf(*line, "%31s %" SCNx64 " %" SCNx64, label, &addr, &size) != 3)
+			continue;
+		at = offset_of(s, addr, &left);
+		for (size_t i = 0; at && i < MIN(size, left); i++) {
+			damage_byte(s, label, at + i);
+			flip_bits(s, label, at + i);
+		}
+	}
+}
+
 static void sweep_all(struct sweep *s)
 {
 	Elf64_Ehdr eh;
+
+	if (s->ranges) {
+		sweep_ranges(s);
+		return;
+	}
 
 	memcpy(&eh, s->original, sizeof(eh));
 	damage_range(s, "ELF header", 0, sizeof(eh), 1);
@@ -329,9 +428,13 @@ int main(int argc, char **argv)
 			random_seconds = atof(argv[i + 1]);
 		else if (strcmp(argv[i], "--plugins") == 0)
 			s.plugins = argv[i + 1];
+		else if (strcmp(argv[i], "--ranges") == 0 &&
+			 !g_file_get_contents(argv[i + 1], &s.ranges, NULL, NULL))
+			return 2;
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: sweep CORE [--seconds N] [--random N] [--plugins DIR]\n");
+		fprintf(stderr, "usage: sweep CORE [--seconds N] [--random N] [--plugins DIR] "
+				"[--ranges FILE]\n");
 		return 2;
 	}
 	load(&s, argv[1]);
@@ -349,6 +452,7 @@ int main(int argc, char **argv)
 			s.shard = shard;
 			rc = run_shard(&s, random_seconds);
 			g_free(s.original);
+			g_free(s.ranges);
 			close(s.fd);
 			fflush(stdout);
 			exit(rc);
@@ -363,6 +467,7 @@ int main(int argc, char **argv)
 		}
 	}
 	g_free(s.original);
+	g_free(s.ranges);
 	close(s.fd);
 	printf("sweep: %d passed, %d failed, 0 skipped\n", SHARDS - failed, failed);
 	return failed != 0;
