@@ -31,13 +31,14 @@ static bool flush(struct sender *s)
 	return !s->stop;
 }
 
-static bool send(struct sender *s, hw_addr addr, uint64_t size, uint32_t arena, enum hw_state state)
+static bool send(struct sender *s, hw_addr addr, uint64_t size, enum hw_state state, uint32_t type)
 {
 	struct hw_block *b = &s->batch[s->count];
 
 	if (size == 0)
 		return true;
-	*b = (struct hw_block){.addr = addr, .size = size, .arena = arena, .state = (uint8_t)state};
+	*b = (struct hw_block){
+	    .addr = addr, .size = size, .arena = s->arena, .type = type, .state = (uint8_t)state};
 	if (state == HW_LIVE && size >= TCACHE_CHUNK_MIN - CHUNK_OVERHEAD &&
 	    size <= TCACHE_CHUNK_MAX - CHUNK_OVERHEAD && is_known_tcache(s->libc, addr)) {
 		b->type = s->tcache_type;
@@ -53,20 +54,14 @@ static bool send_chunk(void *arg, enum chunk_kind kind, hw_addr chunk, uint64_t 
 
 	switch (kind) {
 	case CHUNK_LIVE:
-		return send(s, addr, size - CHUNK_OVERHEAD, s->arena, HW_LIVE);
+		return send(s, addr, size - CHUNK_OVERHEAD, HW_LIVE, 0);
 	case CHUNK_CACHED:
-		return send(s, addr, size - CHUNK_OVERHEAD, s->arena, HW_CACHED);
+		return send(s, addr, size - CHUNK_OVERHEAD, HW_CACHED, 0);
 	case CHUNK_FAST:
 	case CHUNK_BINNED:
-		return send(s, addr, size - CHUNK_OVERHEAD, s->arena, HW_FREE);
+		return send(s, addr, size - CHUNK_OVERHEAD, HW_FREE, 0);
 	case CHUNK_TOP:
-		if (size <= CHUNK_HDR)
-			return true;
-		if (!send(s, addr, size - CHUNK_HDR, s->arena, HW_FREE))
-			return false;
-		if (s->count)
-			s->batch[s->count - 1].type = s->top_type;
-		return true;
+		return size <= CHUNK_HDR || send(s, addr, size - CHUNK_HDR, HW_FREE, s->top_type);
 	case CHUNK_FENCE:
 	case CHUNK_UNKNOWN:
 		break;
@@ -74,32 +69,52 @@ static bool send_chunk(void *arg, enum chunk_kind kind, hw_addr chunk, uint64_t 
 	return true;
 }
 
+/* The first walk over a region adds it up, too: what is wrong with it is known, and said, when
+ * its blocks are. It then goes on to the end, whether the receiver has enough or not. */
+static bool send_region(struct sender *s, struct region *r)
+{
+	s->arena = r->arena;
+	if (!s->libc->added_up)
+		return add_up_region(s->pt, s->libc, r, s->stop ? NULL : send_chunk, s);
+	if (!s->stop)
+		walk_region(s->pt, s->libc, r, false, send_chunk, s);
+	return true;
+}
+
+static bool send_all(struct sender *s)
+{
+	struct libc *libc = s->libc;
+	uint64_t r = 0, m = 0;
+
+	while (r < libc->region_count || m < libc->mmapped_count) {
+		if (m == libc->mmapped_count ||
+		    (r < libc->region_count && libc->regions[r].start < libc->mmapped[m].base)) {
+			if (!send_region(s, &libc->regions[r++]))
+				return false;
+		} else {
+			s->arena = (uint32_t)libc->arena_count;
+			if (!s->stop)
+				send(s, libc->mmapped[m].addr, libc->mmapped[m].usable, HW_LIVE, 0);
+			m++;
+		}
+	}
+	flush(s);
+	return libc->added_up || add_up_end(s->pt, libc);
+}
+
 bool pt_blocks(void *handle, uint32_t heap)
 {
 	struct ptmalloc *pt = handle;
 	const struct hw_host *host = pt->host;
-	struct libc *libc = libc_of(pt, heap);
-	struct sender s = {.pt = pt, .libc = libc};
-	uint64_t r = 0, m = 0;
+	struct sender s = {.pt = pt, .libc = libc_of(pt, heap)};
 
-	/* Adding up first: what is wrong must be known before blocks are believed. */
-	if (!libc || !add_up(pt, libc)) {
+	if (s.libc) {
+		s.tcache_type = host->type(host->self, "tcache_perthread_struct");
+		s.top_type = host->type(host->self, "top");
+	}
+	if (!s.libc || !send_all(&s)) {
 		host->fail(host->self, "stopped while adding up the chunks");
 		return false;
 	}
-	s.tcache_type = host->type(host->self, "tcache_perthread_struct");
-	s.top_type = host->type(host->self, "top");
-	while (!s.stop && (r < libc->region_count || m < libc->mmapped_count)) {
-		if (m == libc->mmapped_count ||
-		    (r < libc->region_count && libc->regions[r].start < libc->mmapped[m].base)) {
-			s.arena = libc->regions[r].arena;
-			walk_region(pt, libc, &libc->regions[r++], false, send_chunk, &s);
-		} else {
-			send(&s, libc->mmapped[m].addr, libc->mmapped[m].usable,
-			     (uint32_t)libc->arena_count, HW_LIVE);
-			m++;
-		}
-	}
-	flush(&s);
 	return true;
 }

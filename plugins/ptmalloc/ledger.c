@@ -61,21 +61,30 @@ static void check_bins(struct ptmalloc *pt, struct libc *libc, uint32_t arena)
 				 a->is_locked ? " (a thread was inside malloc)" : "");
 }
 
-bool add_up(struct ptmalloc *pt, struct libc *libc)
+bool add_up_region(struct ptmalloc *pt, struct libc *libc, struct region *r, chunk_fn fn, void *arg)
 {
-	if (libc->added_up)
-		return true;
-	for (uint64_t i = 0; i < libc->region_count; i++) {
-		if (!total_region(pt, libc, &libc->regions[i]))
-			return false;
-		check_marks(pt, libc, &libc->regions[i]);
-		if (libc->regions[i].totals.unknown_bytes || libc->regions[i].totals.orphans)
-			libc->is_exact = false;
-	}
+	if (!total_region(pt, libc, r, fn, arg))
+		return false;
+	check_marks(pt, libc, r);
+	if (r->totals.unknown_bytes || r->totals.orphans)
+		libc->is_exact = false;
+	return true;
+}
+
+bool add_up_end(struct ptmalloc *pt, struct libc *libc)
+{
 	for (uint64_t a = 0; a < libc->arena_count; a++)
 		check_bins(pt, libc, (uint32_t)a);
 	libc->added_up = !pt->host->stopped(pt->host->self);
 	return libc->added_up;
+}
+
+bool add_up(struct ptmalloc *pt, struct libc *libc)
+{
+	for (uint64_t i = 0; !libc->added_up && i < libc->region_count; i++)
+		if (!add_up_region(pt, libc, &libc->regions[i], NULL, NULL))
+			return false;
+	return libc->added_up || add_up_end(pt, libc);
 }
 
 static void add_region(const struct libc *libc, const struct region *r, struct hw_ledger *l)

@@ -239,8 +239,10 @@ typedef bool (*chunk_fn)(void *arg, enum chunk_kind kind, hw_addr chunk, uint64_
  * holds. False when stopped by fn. */
 bool walk_region(struct ptmalloc *pt, const struct libc *libc, const struct region *region,
 		 bool report, chunk_fn fn, void *arg);
-/* The same, added up into region->totals, damage reported. */
-bool total_region(struct ptmalloc *pt, const struct libc *libc, struct region *region);
+/* The same, added up into region->totals, damage reported. fn, when not NULL, is told of each
+ * chunk until it returns false; the adding up goes on. */
+bool total_region(struct ptmalloc *pt, const struct libc *libc, struct region *region, chunk_fn fn,
+		  void *arg);
 /* Follows chunks from start; true when they end in top, or in two fenceposts that end
  * on a page border; *end_ret is behind them. For finding regions. */
 bool chain_ends(struct ptmalloc *pt, hw_addr start, hw_addr limit, hw_addr top, hw_addr *end_ret);
@@ -253,8 +255,12 @@ uint64_t trim_top(struct ptmalloc *pt, const struct libc *libc, const struct reg
 bool report_trim(void *handle, const struct hw_emit *out);
 
 /* ledger.c: add_up() walks every region and list of a libc, once; damage is reported
- * then. False when stopped. */
+ * then. False when stopped. In parts, for whoever wants the chunks as they are met:
+ * add_up_region() for each region, then add_up_end(). */
 bool add_up(struct ptmalloc *pt, struct libc *libc);
+bool add_up_region(struct ptmalloc *pt, struct libc *libc, struct region *r, chunk_fn fn,
+		   void *arg);
+bool add_up_end(struct ptmalloc *pt, struct libc *libc);
 bool pt_ledger(void *handle, uint32_t heap, struct hw_ledger *ret);
 struct libc *libc_of(struct ptmalloc *pt, uint32_t heap);
 /* blocks.c */

@@ -251,6 +251,8 @@ struct adder {
 	struct totals *t;
 	hw_addr run_start;
 	uint64_t run_size;
+	chunk_fn fn; /* Wants to know of each chunk, too; or NULL. */
+	void *arg;
 };
 
 static inline void end_run(struct adder *a)
@@ -328,14 +330,27 @@ static inline bool add_chunk(void *arg, enum chunk_kind kind, hw_addr chunk, uin
 	return true;
 }
 
-bool total_region(struct ptmalloc *pt, const struct libc *libc, struct region *region)
+/* Adds up, and tells the caller of each chunk, until it has enough. */
+static inline bool add_and_tell(void *arg, enum chunk_kind kind, hw_addr chunk, uint64_t size)
+{
+	struct adder *a = arg;
+
+	add_chunk(a, kind, chunk, size);
+	if (a->fn && !a->fn(a->arg, kind, chunk, size))
+		a->fn = NULL;
+	return true;
+}
+
+bool total_region(struct ptmalloc *pt, const struct libc *libc, struct region *region, chunk_fn fn,
+		  void *arg)
 {
 	struct host_view v = {.pt = pt, .libc = libc, .report = true};
-	struct adder a = {.pt = pt, .libc = libc, .region = region, .t = &region->totals};
+	struct adder a = {
+	    .pt = pt, .libc = libc, .region = region, .t = &region->totals, .fn = fn, .arg = arg};
 	bool done;
 
 	region->totals = (struct totals){0};
-	done = walk(&v, region, add_chunk, &a);
+	done = fn ? walk(&v, region, add_and_tell, &a) : walk(&v, region, add_chunk, &a);
 	end_run(&a);
 	return done;
 }

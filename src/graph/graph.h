@@ -77,10 +77,16 @@ struct hw_leaks {
 	uint32_t *heads; /* Ids, ascending. */
 	uint64_t *head_bytes;
 	uint32_t head_count;
-	uint32_t *head_of; /* By block, as hw_leaks_keepers() has it; NULL without heads. */
-	size_t head_room, head_of_room; /* Private. */
+	/* Private. */
+	size_t head_room;
+	uint32_t rows;
+	uint64_t *held; /* As graph->reached; the allocator's own blocks count as reached. */
+	struct hw_keepers *keepers;
 };
 struct hw_leaks *hw_graph_leaks(const struct hw_graph *graph, const struct hw_memory *memory,
 				struct hw_notes *notes, GError **error);
 void hw_leaks_free(struct hw_leaks *leaks);
+/* Of a leaked block: 1 + index of the only head that keeps it, or HW_LEAK_SHARED (leaks.h) when
+ * several do. Of others: 0. */
+uint32_t hw_leaks_head(const struct hw_leaks *leaks, uint32_t block);
 #endif

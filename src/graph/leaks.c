@@ -92,19 +92,24 @@ bool hw_leaks_heads(const struct hw_csr *csr, uint32_t rows, const uint64_t *rea
  * mark changes at most twice, so this is linear in the edges. */
 struct spread {
 	const struct hw_csr *csr;
-	const uint64_t *reached;
-	uint32_t *mark;  /* By row: head_of. */
+	struct hw_keepers *keepers;
 	uint32_t *stack; /* Each row at most twice. */
 	size_t used;
 };
 
 static void meet(struct spread *s, uint32_t row, uint32_t mark)
 {
-	uint32_t old = s->mark[row];
+	const struct hw_keepers *k = s->keepers;
+	const uint64_t lost = ~k->reached[row / 64];
+	const uint64_t bit = UINT64_C(1) << (row % 64);
+	uint32_t *at;
 
-	if (old == mark || old == HW_LEAK_SHARED || hw_bit(s->reached, row))
+	if (!(lost & bit))
 		return;
-	s->mark[row] = old ? HW_LEAK_SHARED : mark;
+	at = &k->mark[k->before[row / 64] + (uint32_t)__builtin_popcountll(lost & (bit - 1))];
+	if (*at == mark || *at == HW_LEAK_SHARED)
+		return;
+	*at = *at ? HW_LEAK_SHARED : mark;
 	s->stack[s->used++] = row;
 }
 
@@ -115,33 +120,65 @@ static bool spread_from(struct spread *s, uint32_t head, uint32_t mark)
 	meet(s, head, mark);
 	while (s->used) {
 		uint32_t row = s->stack[--s->used];
+		uint32_t own = hw_keeper(s->keepers, row);
 		uint64_t end = hw_csr_begin(s->csr, row + 1);
 
 		for (uint64_t e = hw_csr_begin(s->csr, row); e < end; e++)
-			meet(s, s->csr->target[e], s->mark[row]);
+			meet(s, s->csr->target[e], own);
 		if ((++done & 0xffff) == 0 && hw_stop_requested())
 			return false;
 	}
 	return true;
 }
 
-uint32_t *hw_leaks_keepers(const struct hw_csr *csr, uint32_t rows, const uint64_t *reached,
-			   const uint32_t *heads, uint32_t count)
+static size_t words_of(uint32_t rows)
 {
-	size_t room = 2 * (size_t)rows + 1;
-	struct spread s = {.csr = csr, .reached = reached};
+	return ((size_t)rows + 63) / 64 + 1;
+}
+
+/* Numbers the rows that are not reached. */
+static bool number_lost(struct hw_keepers *k)
+{
+	k->before = hw_array_resize(NULL, 0, words_of(k->rows), sizeof(*k->before));
+	if (!k->before)
+		return false;
+	for (uint32_t i = 0; i < k->rows; i += 64) {
+		uint64_t lost = ~k->reached[i / 64];
+
+		if (k->rows - i < 64)
+			lost &= (UINT64_C(1) << (k->rows - i)) - 1;
+		k->before[i / 64] = k->lost;
+		k->lost += (uint32_t)__builtin_popcountll(lost);
+	}
+	k->mark = hw_array_resize(NULL, 0, (size_t)k->lost + 1, sizeof(*k->mark));
+	return k->mark != NULL;
+}
+
+bool hw_leaks_keepers(const struct hw_csr *csr, uint32_t rows, const uint64_t *reached,
+		      const uint32_t *heads, uint32_t count, struct hw_keepers *ret)
+{
+	struct spread s = {.csr = csr, .keepers = ret};
+	size_t room;
 	bool ok;
 
-	s.mark = hw_array_resize(NULL, 0, (size_t)rows + 1, sizeof(*s.mark));
+	*ret = (struct hw_keepers){.reached = reached, .rows = rows};
+	if (!number_lost(ret))
+		return false;
+	room = 2 * (size_t)ret->lost + 1;
 	s.stack = hw_array_resize(NULL, 0, room, sizeof(*s.stack));
-	ok = s.mark && s.stack;
+	ok = s.stack != NULL;
 	for (uint32_t i = 0; ok && i < count; i++)
 		ok = spread_from(&s, heads[i], i + 1) &&
 		     ((i & 0xffff) != 0xffff || !hw_stop_requested());
-	hw_array_resize(s.stack, room, 0, sizeof(*s.stack));
-	if (!ok)
-		s.mark = hw_array_resize(s.mark, (size_t)rows + 1, 0, sizeof(*s.mark));
-	return s.mark;
+	hw_array_resize(s.stack, s.stack ? room : 0, 0, sizeof(*s.stack));
+	return ok;
+}
+
+void hw_keepers_clear(struct hw_keepers *k)
+{
+	hw_array_resize(k->before, k->before ? words_of(k->rows) : 0, 0, sizeof(*k->before));
+	hw_array_resize(k->mark, k->mark ? (size_t)k->lost + 1 : 0, 0, sizeof(*k->mark));
+	*k = (struct hw_keepers){0};
 }
 
 void hw_leaks_free(struct hw_leaks *leaks)
@@ -149,25 +186,34 @@ void hw_leaks_free(struct hw_leaks *leaks)
 	if (!leaks)
 		return;
 	hw_array_resize(leaks->heads, leaks->head_room, 0, sizeof(*leaks->heads));
-	hw_array_resize(leaks->head_bytes, leaks->head_count, 0, sizeof(*leaks->head_bytes));
-	hw_array_resize(leaks->head_of, leaks->head_of_room, 0, sizeof(*leaks->head_of));
+	hw_array_resize(leaks->head_bytes, leaks->head_bytes ? leaks->head_count : 0, 0,
+			sizeof(*leaks->head_bytes));
+	if (leaks->keepers)
+		hw_keepers_clear(leaks->keepers);
+	g_free(leaks->keepers);
+	hw_array_resize(leaks->held, leaks->held ? words_of(leaks->rows) : 0, 0,
+			sizeof(*leaks->held));
 	g_free(leaks);
 }
 
-static bool weigh_heads(const struct hw_graph *g, const struct hw_csr *csr, const uint64_t *held,
-			struct hw_leaks *leaks)
+uint32_t hw_leaks_head(const struct hw_leaks *leaks, uint32_t block)
+{
+	return leaks->keepers ? hw_keeper(leaks->keepers, block) : 0;
+}
+
+static bool weigh_heads(const struct hw_graph *g, const struct hw_csr *csr, struct hw_leaks *leaks)
 {
 	if (!leaks->head_count)
 		return true;
 	leaks->head_bytes = hw_array_resize(NULL, 0, leaks->head_count, sizeof(*leaks->head_bytes));
-	leaks->head_of = hw_leaks_keepers(csr, g->blocks, held, leaks->heads, leaks->head_count);
-	if (!leaks->head_bytes || !leaks->head_of)
+	leaks->keepers = g_new0(struct hw_keepers, 1);
+	if (!leaks->head_bytes || !hw_leaks_keepers(csr, g->blocks, leaks->held, leaks->heads,
+						    leaks->head_count, leaks->keepers))
 		return false;
-	leaks->head_of_room = (size_t)g->blocks + 1;
 	for (uint32_t word = 0; word < (g->blocks + 63) / 64; word++) {
-		for (uint64_t lost = ~held[word]; lost; lost &= lost - 1) {
+		for (uint64_t lost = ~leaks->held[word]; lost; lost &= lost - 1) {
 			uint32_t b = word * 64 + (uint32_t)__builtin_ctzll(lost);
-			uint32_t head = b < g->blocks ? leaks->head_of[b] : HW_LEAK_SHARED;
+			uint32_t head = b < g->blocks ? hw_leaks_head(leaks, b) : HW_LEAK_SHARED;
 
 			if (head != HW_LEAK_SHARED)
 				leaks->head_bytes[head - 1] += hw_table_size_inline(g->table, b);
@@ -177,13 +223,14 @@ static bool weigh_heads(const struct hw_graph *g, const struct hw_csr *csr, cons
 }
 
 /* Counts what leaked. The allocator's own blocks are live, but nobody's loss, and those of a
- * collected heap are pending: *own_ret gets a copy of g->reached in which they count as
- * reached; NULL when none of them is unreached. */
-static bool count_leaked(const struct hw_graph *g, struct hw_leaks *leaks, uint64_t **own_ret)
+ * collected heap are pending: in leaks->held they count as reached. */
+static bool count_leaked(const struct hw_graph *g, struct hw_leaks *leaks)
 {
-	const size_t words = ((size_t)g->blocks + 63) / 64 + 1;
-	uint64_t *own = NULL;
-
+	leaks->rows = g->blocks;
+	leaks->held = hw_array_resize(NULL, 0, words_of(g->blocks), sizeof(*leaks->held));
+	if (!leaks->held)
+		return false;
+	memcpy(leaks->held, g->reached, (words_of(g->blocks) - 1) * sizeof(*leaks->held));
 	for (uint32_t word = 0; word < (g->blocks + 63) / 64; word++) {
 		for (uint64_t lost = ~g->reached[word]; lost; lost &= lost - 1) {
 			uint32_t b = word * 64 + (uint32_t)__builtin_ctzll(lost);
@@ -191,42 +238,31 @@ static bool count_leaked(const struct hw_graph *g, struct hw_leaks *leaks, uint6
 			if (b >= g->blocks)
 				break;
 			if (hw_table_flags(g->table, b) & HW_BLOCK_INTERNAL) {
-				; /* Nobody's loss. */
-			} else if (hw_table_is_collected(g->table, b)) {
-				leaks->pending_blocks++;
-				leaks->pending_bytes += hw_table_size_inline(g->table, b);
-			} else {
-				leaks->blocks++;
-				leaks->bytes += hw_table_size_inline(g->table, b);
+				leaks->held[word] |= lost & -lost;
 				continue;
 			}
-			if (!own) {
-				own = hw_array_resize(NULL, 0, words, sizeof(*own));
-				if (!own)
-					return false;
-				memcpy(own, g->reached, (words - 1) * sizeof(*own));
+			if (hw_table_is_collected(g->table, b)) {
+				leaks->pending_blocks++;
+				leaks->pending_bytes += hw_table_size_inline(g->table, b);
+				leaks->held[word] |= lost & -lost;
+				continue;
 			}
-			own[word] |= lost & -lost;
+			leaks->blocks++;
+			leaks->bytes += hw_table_size_inline(g->table, b);
 		}
 	}
-	*own_ret = own;
 	return true;
 }
 
 static bool find_leaks(const struct hw_graph *g, const struct hw_csr *csr, struct hw_leaks *leaks,
 		       GError **error)
 {
-	const size_t words = ((size_t)g->blocks + 63) / 64 + 1;
-	uint64_t *own = NULL;
-	const uint64_t *held;
-	bool ok = count_leaked(g, leaks, &own);
+	bool ok = count_leaked(g, leaks);
 
-	held = own ? own : g->reached;
 	if (ok && leaks->blocks)
-		ok = hw_leaks_heads(csr, g->blocks, held, &leaks->heads, &leaks->head_count,
+		ok = hw_leaks_heads(csr, g->blocks, leaks->held, &leaks->heads, &leaks->head_count,
 				    &leaks->head_room) &&
-		     weigh_heads(g, csr, held, leaks);
-	hw_array_resize(own, own ? words : 0, 0, sizeof(*own));
+		     weigh_heads(g, csr, leaks);
 	if (!ok && hw_stop_requested())
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
 	else if (!ok)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups the heads of what leaked. */
 #include "query/leaks.h"
+#include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "graph/leaks.h"
@@ -140,8 +141,8 @@ bool hw_leak_list_query(struct hw_session *s, hw_leak_fn fn, void *arg, GError *
 	leaks = hw_graph_leaks(s->graph, s->memory, &s->notes, error);
 	if (!leaks)
 		return false;
-	for (uint32_t b = 0; leaks->head_of && b < s->graph->blocks && more; b++) {
-		const uint32_t head = leaks->head_of[b];
+	for (uint32_t b = 0; b < s->graph->blocks && more; b++) {
+		const uint32_t head = hw_leaks_head(leaks, b);
 		struct hw_leak_block leak = {.block = b, .head = HW_NO_BLOCK};
 
 		if (b % 65536 == 0) {
@@ -156,5 +157,8 @@ bool hw_leak_list_query(struct hw_session *s, hw_leak_fn fn, void *arg, GError *
 	}
 	hw_leaks_free(leaks);
 	hw_target_check(s->target, &s->notes);
-	return true;
+	if (!hw_stop_requested())
+		return true;
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+	return false;
 }

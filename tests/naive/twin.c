@@ -236,7 +236,8 @@ static void check_leaks(const struct naive *n, struct hw_session *s, const uint3
 			bool is_lost = led[i] && !seen[i] && !naive_block(n, i)->is_internal;
 
 			by[i] = is_lost ? (by[i] ? HW_LEAK_SHARED : h + 1) : by[i];
-			freed += is_lost && l->head_of[i] == h + 1 ? naive_block(n, i)->size : 0;
+			freed +=
+			    is_lost && hw_leaks_head(l, i) == h + 1 ? naive_block(n, i)->size : 0;
 		}
 		expect(l->head_bytes[h] == freed, "head %u frees %" PRIu64, h, freed);
 	}
@@ -246,7 +247,7 @@ static void check_leaks(const struct naive *n, struct hw_session *s, const uint3
 		blocks += is_lost;
 		bytes += is_lost ? naive_block(n, i)->size : 0;
 		expect(!is_lost == !by[i], "block %u: no head leads to it", i);
-		expect(!l->head_of || l->head_of[i] == by[i], "block %u: another head", i);
+		expect(!l->head_count || hw_leaks_head(l, i) == by[i], "block %u: another head", i);
 	}
 	for (uint32_t h = 0; h < l->head_count; h++)
 		expect(by[l->heads[h]] == h + 1, "head %u is led to by another one", h);

@@ -250,10 +250,10 @@ static void check_heads(const struct small *g, const bool *seen, const uint32_t 
 static void check_keepers(const struct small *g, const struct hw_csr *csr, const bool *seen,
 			  const uint64_t *bits, const uint32_t *heads, uint32_t count)
 {
-	uint32_t *keeper = hw_leaks_keepers(csr, g->blocks, bits, heads, count);
+	struct hw_keepers keepers;
 	uint32_t want[MAX_ROWS] = {0};
 
-	ck_assert_ptr_nonnull(keeper);
+	ck_assert(hw_leaks_keepers(csr, g->blocks, bits, heads, count, &keepers));
 	for (uint32_t n = 0; n < count; n++) {
 		bool start[MAX_ROWS] = {false};
 		bool led[MAX_ROWS];
@@ -265,8 +265,8 @@ static void check_keepers(const struct small *g, const struct hw_csr *csr, const
 				want[i] = want[i] ? HW_LEAK_SHARED : n + 1;
 	}
 	for (uint32_t i = 0; i < g->blocks; i++)
-		ck_assert_uint_eq(keeper[i], want[i]);
-	hw_array_resize(keeper, (size_t)g->blocks + 1, 0, sizeof(*keeper));
+		ck_assert_uint_eq(hw_keeper(&keepers, i), want[i]);
+	hw_keepers_clear(&keepers);
 }
 
 START_TEST(leak_heads)

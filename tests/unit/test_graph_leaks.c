@@ -328,7 +328,7 @@ static void check_head(const struct world *w, const struct hw_graph *g,
 		start[leaks->heads[i]] = i != n;
 	reach_slowly(w, start, UINT32_MAX, without);
 	for (uint32_t i = 0; i < w->count; i++) {
-		ck_assert(!is_lost(w, g, i) || (leaks->head_of[i] == n + 1) == !without[i]);
+		ck_assert(!is_lost(w, g, i) || (hw_leaks_head(leaks, i) == n + 1) == !without[i]);
 		if (is_lost(w, g, i) && !without[i])
 			lost += w->size[i];
 	}
@@ -366,7 +366,7 @@ static void check_leaks(const struct world *w, const struct hw_graph *g)
 	reach_slowly(w, start, UINT32_MAX, all);
 	for (uint32_t i = 0; i < w->count; i++) {
 		ck_assert(all[i] || !is_lost(w, g, i));
-		ck_assert(!leaks->head_of || (leaks->head_of[i] != 0) == is_lost(w, g, i));
+		ck_assert(!leaks->head_count || (hw_leaks_head(leaks, i) != 0) == is_lost(w, g, i));
 	}
 	for (uint32_t n = 0; n < leaks->head_count; n++)
 		check_head(w, g, leaks, n);
