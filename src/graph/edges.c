@@ -60,6 +60,9 @@ struct scan {
 typedef uint32_t (*filter_fn)(uint64_t *out, uint32_t n, const uint8_t *bytes, uint32_t count,
 			      uint64_t low, uint64_t span);
 
+struct worker;
+typedef bool (*resolve_fn)(struct worker *w);
+
 /* Where pending words of one source end. */
 struct segment {
 	uint32_t source;
@@ -69,6 +72,7 @@ struct segment {
 struct worker {
 	struct scan *scan;
 	filter_fn filter;
+	resolve_fn resolve;
 	uint32_t index;
 	bool has_turn;
 	struct result *result;
@@ -138,8 +142,8 @@ static inline void fetch_records(struct worker *w)
 	}
 }
 
-/* Looks all pending words up. */
-static bool resolve(struct worker *w)
+/* Looks all pending words up. Two forms as of the filter: popcnt is not in every x86-64. */
+static inline __attribute__((always_inline)) bool resolve_words(struct worker *w)
 {
 	const struct hw_table *t = w->scan->table;
 	uint32_t *degree = w->scan->csr->low;
@@ -173,6 +177,32 @@ static bool resolve(struct worker *w)
 	w->words = 0;
 	w->segments = 0;
 	return true;
+}
+
+static bool resolve_plain(struct worker *w)
+{
+	return resolve_words(w);
+}
+
+#ifdef __x86_64__
+__attribute__((target("popcnt"))) static bool resolve_popcnt(struct worker *w)
+{
+	return resolve_words(w);
+}
+#endif
+
+static inline bool resolve(struct worker *w)
+{
+	return w->resolve(w);
+}
+
+static resolve_fn choose_resolve(void)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("popcnt"))
+		return resolve_popcnt;
+#endif
+	return resolve_plain;
 }
 
 /* Keeps the words that may point into a heap: appends them to out, which has room for all.
@@ -548,6 +578,7 @@ static void run_worker(void *arg, uint32_t index)
 
 	w->scan = scan;
 	w->filter = choose_filter();
+	w->resolve = choose_resolve();
 	w->index = index;
 	w->result = new_result();
 	w->words = w->segments = 0;
