@@ -16,7 +16,7 @@ demo="$build gdb"
 # The tests without any of the last line tell so and skip what needs it.
 check="$build check python3
        gdb python3-jsonschema procps nginx-light postgresql zstd lz4 xz-utils libjemalloc2
-       libjemalloc-dev"
+       libjemalloc-dev redis-tools bind9"
 
 mode=missing
 case ${1:-} in
@@ -56,6 +56,7 @@ fi
 if [ "$(id -u)" = 0 ]; then
 	echo "deps: installing $missing"
 	export DEBIAN_FRONTEND=noninteractive
+	export RUNLEVEL=1 # To invoke-rc.d: start no server that comes with a package.
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
 	if { apt-get install -y -q --no-install-recommends $missing ||

@@ -20,7 +20,7 @@ SHIM_CFLAGS  := -ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-
 # What is made of Debian's static jemalloc (libjemalloc-dev), where it is installed.
 JE_ARCHIVE   := $(wildcard /usr/lib/x86_64-linux-gnu/libjemalloc.a)
 JE_PIC       := $(wildcard /usr/lib/x86_64-linux-gnu/libjemalloc_pic.a)
-JE_FIXTURES  := $(FIX)/jeheaps $(FIX)/shimnext.so $(if $(JE_ARCHIVE),$(FIX)/jeheaps-static) \
+JE_FIXTURES  := $(FIX)/jeheaps $(FIX)/shimnext.so $(FIX)/jestats.so $(if $(JE_ARCHIVE),$(FIX)/jeheaps-static) \
                 $(if $(JE_PIC),$(FIX)/libjecopy.so)
 JE_SRCS      := fixtures/jeheaps.c $(FIX_COMMON)
 
@@ -91,6 +91,11 @@ $(FIX)/shimnext.so: $(SHIM_SRCS) $(FIX_HEADERS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) $(SHIM_CFLAGS) -DHW_NEXT -fPIC -fvisibility=hidden -shared -nostdlib \
 		-o $@ $(SHIM_SRCS)
+
+$(FIX)/jestats.so: fixtures/jestats.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -fPIC -shared -o $@ $< -ldl
 
 # jemalloc's fixture takes whatever jemalloc it is run with.
 $(FIX)/jeheaps: $(JE_SRCS) $(FIX_HEADERS)

@@ -40,7 +40,7 @@ CASES = [
     Case("percpu", FULL, conf="percpu_arena:percpu"),
     Case("percpu-dirty-now", FULL, conf="percpu_arena:phycpu,dirty_decay_ms:0"),
     # Not static: unwinding out of the first malloc crashes there.
-    Case("prof", FULL, conf="prof:true,lg_prof_sample:14", static=False),
+    Case("prof", FULL, conf="prof:true,lg_prof_sample:14", quick=True, static=False),
     Case("prof-dense", FULL, conf="prof:true,lg_prof_sample:9", static=False),
     Case("hpa", FULL, conf="hpa:true", since=(5, 3), quick=True),
     Case("hpa-no-sec", FULL, conf="hpa:true,hpa_sec_nshards:0", since=(5, 3)),
@@ -76,7 +76,10 @@ RULES = [
     Rule("tcache stack", 1, reason="the arrays of one thread's tcache"),
     Rule("tcache_t", 1, reason="one thread's tcache outside its thread-local data (before 5.2)"),
     Rule("arenas tdata", 1, reason="a thread's decay tickers (5.2 and before)"),
-    Rule("prof", 0, most=1 << 30, reason="the tables of profiling"),
+    Rule("prof_tdata_t", 1, reason="a thread's data of the profiler"),
+    Rule("prof_gctx_t", 0, most=1 << 20, reason="one backtrace of the profiler"),
+    Rule("prof_tctx_t", 0, most=1 << 20, reason="one thread's counters of a backtrace"),
+    Rule("prof table", 0, most=1 << 10, reason="the profiler's hash tables of backtraces"),
 ]
 
 
@@ -121,6 +124,12 @@ class Build:
 
 
 OWN = Build("own", (5, 3, 0), library=SYSTEM_LIBRARY)
+# For programs of the distribution that link to jemalloc: the shim, and who asks it for statistics.
+def program_env(build, work):
+    return {"LD_PRELOAD": f"{build / 'fixtures/shimnext.so'} {build / 'fixtures/jestats.so'}",
+            "HW_SHIM_LOG": str(work / "shim.log"), "HW_JE_STATS": str(work / "stats")}
+
+
 STATIC = Build("static", (5, 3, 0), program="fixtures/jeheaps-static")
 # A prefix, in the same process with glibc's malloc.
 BESIDE = Build("beside-ptmalloc", (5, 3, 0), copy="fixtures/libjecopy.so", own=True,

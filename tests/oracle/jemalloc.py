@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares heapwalk with the truth on jemalloc's heaps, object by object.
 
-    jemalloc.py BUILD [--matrix] [--only NAME…] [--builds NAME…] [--keep DIR]
+    jemalloc.py BUILD [--matrix] [--only NAME…] [--builds NAME…] [--programs] [--keep DIR]
 
 For each case (jecases.py): the decoded live set must equal the log of the shim that stands
 ahead of jemalloc plus a listed remainder, exactly; every arena, bin and large class must equal
@@ -21,6 +21,7 @@ import time
 
 import jecases
 import jechecks
+import jeprograms
 from checks import check_busy, check_same, check_verify
 from dump import Failed, Process, Skip, copy_binaries, gcore, need_gcore, need_kernel_cores
 from heapwalk import Heapwalk, parse_blocks
@@ -214,6 +215,7 @@ def main():
     parser.add_argument("--matrix", action="store_true", help="every case with every jemalloc")
     parser.add_argument("--only", nargs="*", help="only these cases")
     parser.add_argument("--builds", nargs="*", help="only these builds of jemalloc")
+    parser.add_argument("--programs", action="store_true", help="only the programs")
     parser.add_argument("--keep", type=pathlib.Path, help="keep the cores under this directory")
     args = parser.parse_args()
     build = args.build.resolve()
@@ -226,13 +228,15 @@ def main():
         return 0
     planned, absent = plan(build, args)
     for je, chosen in planned:
-        if args.builds and je.name not in args.builds:
+        if args.programs or args.builds and je.name not in args.builds:
             continue
         run_build(build, je, chosen, score, keep)
         if not args.only or jecases.BUSY.name in args.only:
             for n in range(jecases.BUSY_DUMPS if je is jecases.OWN or args.matrix else 1):
                 score.check(f"{je.name} busy {n + 1}", in_directory, keep,
                             lambda work, j=je, i=n: dump_busy(build, j, work, i))
+    if not args.only and not args.builds or args.programs:
+        jeprograms.run(score, in_directory, build, keep, args.matrix)
     for suite, reason in absent:
         score.check(suite, not_available, reason)
     print(score.summary().replace("oracle:", "jemalloc:"))
