@@ -215,6 +215,9 @@ static bool tell(void *arg, hw_addr addr)
 	}
 	if (is_system(c, &g, calls_out))
 		out.flags |= HW_GOROUTINE_SYSTEM;
+	go_labels_read(c->rt, g.labels, c->labels);
+	out.labels = c->labels->labels;
+	out.label_count = c->labels->count;
 	if (g.lockedm)
 		out.flags |= HW_GOROUTINE_LOCKED;
 	return host->goroutine(host->self, &out);
@@ -224,8 +227,10 @@ static bool tell_all(const struct go_runtime *rt)
 {
 	const struct hw_host *host = rt->host;
 	struct go_census c = {.rt = rt, .sites = go_sites_new(rt)};
-	bool ok = c.sites != NULL;
+	bool ok;
 
+	c.labels = host->resize(host->self, NULL, 0, 1, sizeof(*c.labels));
+	ok = c.sites && c.labels;
 	if (ok) {
 		find_now(&c);
 		each_g(rt, tell, &c);
@@ -238,6 +243,8 @@ static bool tell_all(const struct go_runtime *rt)
 	if (c.pcs)
 		host->resize(host->self, c.pcs, c.pc_room, 0, sizeof(*c.pcs));
 	go_sites_free(c.sites);
+	if (c.labels)
+		host->resize(host->self, c.labels, 1, 0, sizeof(*c.labels));
 	if (!ok)
 		host->fail(host->self, "out of memory");
 	return ok;
@@ -252,7 +259,11 @@ bool go_goroutines(void *handle)
 
 		if (!allgs_addr(rt) || !rt->module_count) {
 			rt->host->warn(rt->host->self, "goroutines-missing", true,
-				       "%s: the list of goroutines was not found", rt->image.name);
+				       rt->module_count
+					   ? "%s: the list of goroutines was not found"
+					   : "%s: goroutines need the tables of the program's "
+					     "file: give it with --exe or --sysroot",
+				       rt->image.name);
 			continue;
 		}
 		if (!tell_all(rt))

@@ -2,6 +2,7 @@
 /* goroutines.h -- the list of goroutines, and stacks in words. */
 #ifndef GO_GOROUTINES_H
 #define GO_GOROUTINES_H
+#include "labels.h"
 #include "unwind.h"
 
 /* One round over a runtime's goroutines. */
@@ -14,6 +15,7 @@ struct go_census {
 	const char *why; /* The last of them. */
 	int64_t now;     /* nanotime() was at least this; 0: nothing is known. */
 	bool no_memory;
+	struct go_labels *labels; /* Room for those of one. */
 };
 
 /* runtime.allgs; its elements are *g. */

@@ -133,9 +133,10 @@ static void states_table(struct hw_answer *a, const struct hw_tasks *t)
 static void tasks_json(struct hw_answer *a, const struct hw_tasks *t, uint32_t limit, bool all)
 {
 	const guint shown = MIN(t->groups->len, limit);
+	const bool is_listed = t->total || !t->is_known; /* A runtime has at least one. */
 
-	hw_answer_field(a, "total", NULL, hw_count(t->total));
-	hw_answer_field(a, "system", NULL, hw_count(t->system));
+	hw_answer_field(a, "total", NULL, is_listed ? hw_count(t->total) : hw_null());
+	hw_answer_field(a, "system", NULL, is_listed ? hw_count(t->system) : hw_null());
 	hw_answer_field(a, "matched", NULL, hw_count(t->matched));
 	states_table(a, t);
 	hw_answer_list(a, "groups", NULL);
@@ -259,6 +260,11 @@ static void tasks_text(struct hw_answer *a, struct hw_session *s, const struct h
 		hw_answer_completeness(a, &s->notes, false);
 		return;
 	}
+	if (!t->total) {
+		hw_answer_line(a, HW_TONE_PLAIN, "The goroutines could not be listed.");
+		hw_answer_completeness(a, &s->notes, false);
+		return;
+	}
 	hw_answer_line(a, HW_TONE_TITLE,
 		       "%" PRIu64 " goroutines, and %" PRIu64 " of the runtime's own",
 		       t->total - t->system, t->system);
@@ -340,6 +346,9 @@ static void task_text(struct hw_answer *a, struct hw_session *s, const struct hw
 		       g->stack_start, g->stack_end, size);
 	if (g->tid > 0)
 		hw_answer_line(a, HW_TONE_PLAIN, "  on thread %d", (int)g->tid);
+	if (t->labels->len && !strings)
+		hw_answer_line(a, HW_TONE_PLAIN, "  %u label%s (--show-strings shows them)",
+			       t->labels->len / 2, t->labels->len == 2 ? "" : "s");
 	for (guint i = 0; strings && i + 1 < t->labels->len; i += 2)
 		hw_answer_line(a, HW_TONE_PLAIN, "  label %s: %s",
 			       (const char *)t->labels->pdata[i],
