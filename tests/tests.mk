@@ -182,6 +182,9 @@ $(PLUGIN_TESTS): $(BUILD)/tests/plugin/%: $(BUILD)/obj/tests/plugin/%.o $(PLUGIN
 GO_PARTS     := $(patsubst %,$(BUILD)/obj/plugins/go/%.o,find layout moduledata names pclntab read sites unwind)
 $(BUILD)/tests/plugin/test_go_pclntab: PLUGIN_PARTS := $(GO_PARTS)
 $(BUILD)/tests/plugin/test_go_pclntab: $(GO_PARTS)
+JEMALLOC_PARTS := $(patsubst %,$(BUILD)/obj/plugins/jemalloc/%.o,extents find layout mem)
+$(BUILD)/tests/plugin/test_jemalloc_parts: PLUGIN_PARTS := $(JEMALLOC_PARTS)
+$(BUILD)/tests/plugin/test_jemalloc_parts: $(JEMALLOC_PARTS)
 
 # The slow twin of the graph: a program of its own, and part of the sweep.
 NAIVE        := $(BUILD)/obj/tests/naive/naive.o

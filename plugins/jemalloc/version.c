@@ -112,6 +112,7 @@ void find_undecoded(struct jemalloc *je)
 		if (known || !find_text(je, i, text, sizeof(text)))
 			continue;
 		number = version_number(text, &commits);
+		text[strcspn(text, "-")] = 0;
 		if (number >= 30000 && number < 50000)
 			host->warn(
 			    host->self, "jemalloc-version", true,
