@@ -263,7 +263,7 @@ static void decode(const struct go_runtime *rt, const uint8_t *bytes, uint64_t s
 bool go_func_find(const struct go_runtime *rt, hw_addr pc, struct go_func *ret)
 {
 	const struct go_moduledata *md = go_module_of(rt, pc);
-	const uint64_t size = rt->layout.at[GO_FUNC_SIZE];
+	const uint64_t size = rt->layout.at[GO_FUNC_NFUNCDATA] + UINT64_C(1);
 	struct go_func f = {.module = md};
 	uint64_t index, offset, ignored;
 	uint8_t bytes[64];
@@ -366,6 +366,12 @@ bool go_func_spdelta(const struct go_runtime *rt, const struct go_func *func, hw
 	return true;
 }
 
+/* pcdata offsets follow nfuncdata, the last field: 1.16 and 1.17 pad the struct behind it. */
+static hw_addr tables_of(const struct go_runtime *rt, const struct go_func *func)
+{
+	return func->addr + rt->layout.at[GO_FUNC_NFUNCDATA] + 1;
+}
+
 int32_t go_pcdata(const struct go_runtime *rt, const struct go_func *func, enum go_pcdata table,
 		  hw_addr pc)
 {
@@ -374,7 +380,7 @@ int32_t go_pcdata(const struct go_runtime *rt, const struct go_func *func, enum 
 	int32_t value;
 
 	if (number < 0 || (uint32_t)number >= func->npcdata ||
-	    !go_u32(rt, func->addr + rt->layout.at[GO_FUNC_SIZE] + (uint32_t)number * 4, &offset) ||
+	    !go_u32(rt, tables_of(rt, func) + (uint32_t)number * 4, &offset) ||
 	    !go_pcvalue(rt, func, offset, pc, &value))
 		return -1;
 	return value;
@@ -383,7 +389,7 @@ int32_t go_pcdata(const struct go_runtime *rt, const struct go_func *func, enum 
 hw_addr go_funcdata(const struct go_runtime *rt, const struct go_func *func, enum go_funcdata index)
 {
 	int number = funcdata_number(rt->layout.minor, index);
-	hw_addr at = func->addr + rt->layout.at[GO_FUNC_SIZE] + (uint64_t)func->npcdata * 4;
+	hw_addr at = tables_of(rt, func) + (uint64_t)func->npcdata * 4;
 	hw_addr pointer;
 	uint32_t offset;
 

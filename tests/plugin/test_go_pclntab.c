@@ -84,7 +84,7 @@ struct function {
 static uint32_t put_function(struct image *m, const struct function *f)
 {
 	static const uint8_t nothing[64];
-	const uint32_t minor = m->rt.layout.minor, size = m->rt.layout.at[GO_FUNC_SIZE];
+	const uint32_t minor = m->rt.layout.minor, size = m->rt.layout.at[GO_FUNC_NFUNCDATA] + 1;
 	const uint32_t inl = minor <= 12 ? 2 : minor <= 15 ? 4 : 3;
 	uint32_t pcdata[3] = {0}, name = put_text(m, f->name), at;
 
