@@ -64,8 +64,8 @@ def walk(h):
     sweepgen = int(h["sweepgen"])
     array, count = int(h["allspans"]["array"]), int(h["allspans"]["len"])
     pointers = struct.unpack(f"<{count}Q", read(array, 8 * count))
-    names = ["in_use", "alloc", "objects", "by_bits", "stacks", "manual", "unswept_spans", "unswept_bytes",
-             "unswept_objects"]
+    names = ["in_use", "alloc", "objects", "by_bits", "slots_by_bits", "stacks", "manual", "unswept_spans",
+             "unswept_bytes", "unswept_objects"]
     total = dict.fromkeys(names, 0)
     for pointer in pointers:
         s = spans.span(pointer)
@@ -78,7 +78,9 @@ def walk(h):
         total["objects"] += s["allocCount"]
         n, free = s["nelems"], min(s["freeindex"], s["nelems"])
         bits = spans.bits(s["allocBits"], n) | ((1 << free) - 1)
-        total["by_bits"] += bin(bits).count("1") * s["elemsize"]
+        slots = bin(bits).count("1")
+        total["by_bits"] += slots * s["elemsize"]
+        total["slots_by_bits"] += slots
         if s["sweepgen"] == sweepgen - 2:
             marked = spans.bits(s["gcmarkBits"], n)
             if spans.inline and 16 <= s["elemsize"] <= 512:

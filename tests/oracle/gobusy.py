@@ -50,15 +50,16 @@ def judge(tool, core, opinion):
         if not between or not codes <= IN_FLIGHT:
             raise Failed(f"not complete, while threads are in {between}: {answer['warnings']}")
         return f"not complete: {between[0]}"
-    wanted = {"live": opinion["alloc"], "stacks": opinion["stacks"]}
-    for row, value in wanted.items():
-        gocheck.equal(row, heap["bytes"][row], value)
-    gocheck.equal("live blocks", heap["blocks"]["live"], opinion["objects"])
-    gocheck.equal("unswept", heap["unswept"]["bytes"], opinion["unswept_bytes"])
+    gocheck.equal("stacks", heap["bytes"]["stacks"], opinion["stacks"])
+    # A thread on its way through mallocgc has taken a slot and not counted it: both accounts are of this instant.
+    if (heap["bytes"]["live"], heap["blocks"]["live"]) not in (
+            (opinion["alloc"], opinion["objects"]), (opinion["by_bits"], opinion["slots_by_bits"])):
+        raise Failed(f"live {heap['bytes']['live']} in {heap['blocks']['live']}, by count {opinion['alloc']} in "
+                     f"{opinion['objects']}, by bits {opinion['by_bits']} in {opinion['slots_by_bits']}")
+    gocheck.equal("unswept", heap["unswept"], opinion["unswept_bytes"])
     fields = {f["name"]: f for f in tool.json("plugin", "go", "memstats", core)["data"]["fields"]}
     gocheck.equal("HeapInuse", fields["HeapInuse"]["value"], opinion["in_use"])
-    if fields["HeapAlloc"]["value"] != opinion["alloc"]:
-        raise Failed(f"HeapAlloc {fields['HeapAlloc']['value']}, not {opinion['alloc']}")
+    gocheck.equal("HeapAlloc", fields["HeapAlloc"]["value"], heap["bytes"]["live"])
     # The runtime's own totals: equal, or a thread is between two of its steps.
     differ = [k for k, mine in (("counted", opinion["alloc"]), ("heap_in_use", opinion["in_use"]))
               if opinion.get(k, mine) != mine]
