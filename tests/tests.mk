@@ -194,6 +194,17 @@ $(BUILD)/tests/twin: $(BUILD)/obj/tests/naive/twin.o $(NAIVE) $(BUILD)/libheapwa
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(NAIVE) $(TEST_LIBS)
 
+# The jemalloc plugin with the tables of one version only, for tests/oracle/wrong.py.
+WRONG        := $(if $(wildcard plugins/jemalloc/layout.c),$(BUILD)/tests/wrong/jemalloc.so)
+WRONG_OBJS   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/layout.c,$(wildcard plugins/jemalloc/*.c))) \
+                $(BUILD)/obj/tests/oracle/wronglayout.o
+
+$(BUILD)/obj/tests/oracle/wronglayout.o: plugins/jemalloc/layout.c
+$(BUILD)/tests/wrong/jemalloc.so: $(WRONG_OBJS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^
+
 # Single programs: the fault sweep, the benchmarks.
 FUZZ_HELP    := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/sweep.c,$(wildcard tests/fuzz/*.c)))
 SWEEP        := $(if $(wildcard tests/fuzz/sweep.c),$(BUILD)/tests/sweep)
@@ -222,12 +233,13 @@ check-deps:
 
 check: check-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-run
-check-run: tests
+check-run: tests $(WRONG)
 	@tests/run --build $(BUILD) check
 
 check-matrix: check-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-matrix-run
-check-matrix-run: all fixtures $(FIX)/heaps-matrix $(JEMALLOC)/suites $(BUILD)/rust/built
+check-matrix-run: all fixtures $(WRONG) $(FIX)/heaps-matrix $(JEMALLOC)/suites \
+                  $(BUILD)/rust/built
 	-@scripts/fetch-go.sh $(BUILD)/go
 	@tests/run --build $(BUILD) matrix
 

@@ -22,6 +22,7 @@ import time
 import jecases
 import jechecks
 import jeprograms
+import wrong
 from checks import check_busy, check_same, check_verify
 from dump import Failed, Process, Skip, copy_binaries, gcore, need_gcore, need_kernel_cores
 from heapwalk import Heapwalk, parse_blocks
@@ -122,6 +123,13 @@ class Run:
             raise self.no_gdb
         return check_same(self.tool, self.gdb_core, self.csv, self.work, self.je.root is not None)
 
+    def wrong_layouts(self):
+        if not (self.build / "tests/wrong/jemalloc.so").exists():
+            raise Skip("the plugin with one table is not built: make check")
+        shape = self.report("extents")["heaps"][0]["rtree"]
+        version = ".".join(str(n) for n in self.je.version)
+        return wrong.check(self.build, self.core, self.work / "root", version, shape)
+
     def all(self, score):
         name = f"{self.je.name} {self.case.name}"
         if not score.check(f"{name} dump", self.dump):
@@ -131,6 +139,8 @@ class Run:
             score.check(f"{name} ledger", self.ledger)
             score.check(f"{name} statistics", self.said)
             score.check(f"{name} reports", self.reports)
+            if self.case.name == "one-arena" and self.je.library:
+                score.check(f"{name} wrong layouts", self.wrong_layouts)
             if self.gdb_core or (self.case.gcore and self.no_gdb):
                 score.check(f"{name} gcore", self.same)
         score.check(f"{name} verify", check_verify, self.tool, self.core)
