@@ -61,7 +61,7 @@ static bool bin_range(const struct version_layout *v, const uint8_t *bin, hw_add
 		cached = (uint16_t)(empty - (uint16_t)head);
 		*count_ret = cached / 8;
 		*from_ret = head;
-		return *count_ret == 0 ||
+		return (cached == 0 && !(head & 7)) ||
 		       (head && !(head & 7) && !(empty & 7) && cached <= (uint16_t)(empty - full) &&
 			(uint16_t)(empty - low_water) <= cached);
 	} else {
