@@ -423,6 +423,37 @@ static bool run_goroutine(struct run *run, GError **error)
 	return true;
 }
 
+/* The file that -o names has the snapshot; what is said about it goes to stdout. */
+static bool prepare_snapshot(struct run *run, GError **error)
+{
+	if (!hw_given.output)
+		return usage(error, "snapshot: -o FILE says where it goes");
+	if (hw_given.compress && !g_str_equal(hw_given.compress, "zstd"))
+		return usage(error, "--compress %s: must be zstd", hw_given.compress);
+	if (hw_given.mode && g_str_equal(hw_given.mode, "nostop"))
+		return usage(error, "snapshot: --mode nostop would make a file of no one moment");
+	if (!hw_session_pid(run->args[0]))
+		return usage(error, "snapshot: '%s' is no process id", run->args[0]);
+	return true;
+}
+
+static bool run_snapshot(struct run *run, GError **error)
+{
+	const struct hw_snapshot_request request = {
+	    .fd = run->output->fd,
+	    .name = hw_given.output,
+	    .is_packed = hw_given.compress != NULL,
+	    .drops_content = hw_given.no_content,
+	};
+	struct hw_snapshot_result result;
+
+	if (!hw_snapshot_query(run->session, &request, &result, error))
+		return false;
+	hw_target_check(run->session->target, &run->session->notes);
+	hw_report_snapshot(&run->answer, run->session, &request, &result);
+	return true;
+}
+
 /* Plugins. */
 
 static bool load_plugins(struct run *run, GError **error)
@@ -704,6 +735,18 @@ static const struct command commands[] = {
      .run = run_goroutine,
      .summary = "One goroutine in full",
      .own = HW_OPTIONS_SHOW},
+    {.name = "snapshot",
+     .mode = HW_STOP_ALL,
+     .args = "PID",
+     .least = 1,
+     .most = 1,
+     .prepare = prepare_snapshot,
+     .run = run_snapshot,
+     .wants_kernel = true,
+     .summary = "A process as a file that all commands take",
+     .more = "An ELF core that gdb opens, too: resident private pages, and what the kernel\n"
+	     "says of the process. -o names it; it is readable by you only.",
+     .own = HW_OPTIONS_SNAPSHOT},
     {.name = "verify",
      .args = "TARGET",
      .least = 1,
@@ -756,7 +799,8 @@ static bool make_answer(struct run *run, const struct command *command, GError *
 	    .spool_dir = hw_given.spool_dir,
 	    .live = {.touch = command->touch, .arg = run, .tell = tell},
 	};
-	bool is_stream = command->run == run_blocks || hw_given.format;
+	bool is_stream =
+	    command->run == run_blocks || command->run == run_snapshot || hw_given.format;
 
 	if (!hw_ask_process(command->mode, &session_options.live.process, error))
 		return false;
@@ -776,6 +820,15 @@ static bool make_answer(struct run *run, const struct command *command, GError *
 	return is_stream || hw_answer_finish(&run->answer, run->schema ? run->schema : run->name,
 					     run->session ? run->session->target : NULL,
 					     notes_of(run), run->output, error);
+}
+
+static bool finish_snapshot(struct run *run, GError **error)
+{
+	struct hw_output *output = hw_output_open(NULL, false, error);
+	bool ok = output && hw_answer_finish(&run->answer, run->name, run->session->target,
+					     &run->session->notes, output, error);
+
+	return hw_output_close(output, ok, ok ? error : NULL) && ok;
 }
 
 static bool run_command(struct run *run, const struct command *command, GError **error)
@@ -800,7 +853,7 @@ static bool run_command(struct run *run, const struct command *command, GError *
 	hw_progress_end();
 	if (!hw_output_close(run->output, ok, ok ? error : NULL))
 		ok = false;
-	return ok;
+	return ok && (command->run != run_snapshot || finish_snapshot(run, error));
 }
 
 static void clear_run(struct run *run)

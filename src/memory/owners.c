@@ -293,7 +293,7 @@ void hw_build_check(struct hw_build *build)
 	const struct hw_memory *memory = build->memory;
 	struct lacking lacking = {0};
 
-	if (memory->target->process) /* It knows what it lacks, and says so. */
+	if (memory->target->kind != HW_TARGET_CORE) /* They know what they lack, and say so. */
 		return;
 	for (uint32_t i = 0; i < memory->mapping_count; i++)
 		look(&memory->mappings[i], &lacking);

@@ -149,6 +149,13 @@ static const GOptionEntry goroutines_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry snapshot_entries[] = {
+    {"no-content", 0, 0, G_OPTION_ARG_NONE, &hw_given.no_content,
+     "Leave out what blocks and stacks say", NULL},
+    {"compress", 0, 0, G_OPTION_ARG_STRING, &hw_given.compress, "zstd", "HOW"},
+    {NULL},
+};
+
 static void add_group(GOptionContext *context, const char *name, const char *title,
 		      const GOptionEntry *entries)
 {
@@ -176,6 +183,7 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	    {HW_OPTIONS_WHY, "why", why_entries},
 	    {HW_OPTIONS_TOP, "top", top_entries},
 	    {HW_OPTIONS_PINS, "pins", pins_entries},
+	    {HW_OPTIONS_SNAPSHOT, "snapshot", snapshot_entries},
 	    {HW_OPTIONS_PLUGIN, "plugin", plugin_entries},
 	    {HW_OPTIONS_GOROUTINES, "goroutines", goroutines_entries},
 	};
@@ -204,6 +212,7 @@ void hw_options_clear(void)
 	g_free(hw_given.state);
 	g_free(hw_given.min);
 	g_free(hw_given.format);
+	g_free(hw_given.compress);
 	g_free(hw_given.mode);
 	g_free(hw_given.max_stop);
 	g_free(hw_given.spool_dir);

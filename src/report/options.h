@@ -12,6 +12,8 @@ struct hw_given {
 	int width;
 	char *sysroot, *exe, **debug_dirs, *plugin_dir, *spool_dir;
 	char *state, *min, *format;
+	gboolean no_content;
+	char *compress;
 	char *mode, *max_stop; /* Of a process. */
 	char *limit, *threads, *depth, *type, *size, *by;
 	char *creator;
@@ -33,6 +35,7 @@ enum hw_option_set {
 	HW_OPTIONS_WHY,
 	HW_OPTIONS_TOP,
 	HW_OPTIONS_PINS,
+	HW_OPTIONS_SNAPSHOT,
 	HW_OPTIONS_PLUGIN,
 	HW_OPTIONS_GOROUTINES,
 	HW_OPTIONS_ALL, /* Of every command: to find out which one is meant. */

@@ -12,6 +12,7 @@
 #include "query/refs.h"
 #include "query/roots.h"
 #include "query/show.h"
+#include "query/snapshot.h"
 #include "query/summary.h"
 #include "query/top.h"
 #include "query/tree.h"
@@ -33,6 +34,10 @@ void hw_report_maps(struct hw_answer *answer, struct hw_session *session,
 /* strings: also printable bytes of the target. */
 void hw_report_show(struct hw_answer *answer, struct hw_session *session,
 		    const struct hw_show *show, bool strings);
+
+void hw_report_snapshot(struct hw_answer *answer, struct hw_session *session,
+			const struct hw_snapshot_request *request,
+			const struct hw_snapshot_result *result);
 
 void hw_report_verify(struct hw_answer *answer, struct hw_session *session,
 		      const struct hw_verify *verify);

@@ -189,6 +189,8 @@ static bool read_note(struct core *core, const struct hw_elf_note *note, uint64_
 		read_siginfo(core, note, at, seen);
 	else if (hw_elf_note_is(note, "CORE", NT_FPREGSET))
 		seen->fpregsets++;
+	else if (hw_elf_note_is(note, "HEAPWALK", note->type))
+		return hw_core_read_own(core, note, at, error);
 	return true;
 }
 
@@ -314,5 +316,6 @@ bool hw_core_read_notes(struct core *core, GError **error)
 		if (phdr.p_type == PT_NOTE && !read_segment(core, i, &phdr, &seen, error))
 			return false;
 	check_seen(core, &seen);
+	hw_core_finish_own(core);
 	return check_tids(core, error);
 }

@@ -107,6 +107,9 @@ static void check_files(const struct core *core)
 	const struct hw_target *target = core->target;
 	uint32_t at = 0;
 
+	/* Of files a snapshot has single pages. */
+	if (target->kind == HW_TARGET_SNAPSHOT)
+		return;
 	for (uint32_t i = 0; target->lists_all && i < target->file_map_count; i++) {
 		const struct hw_file_map *file = &target->file_maps[i];
 

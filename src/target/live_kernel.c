@@ -203,6 +203,18 @@ static char *list_files(const struct hw_process *process)
 	return g_string_free(list, FALSE);
 }
 
+/* Arguments are separated by NULs. */
+static char *read_arguments(const struct hw_process *process)
+{
+	size_t size = 0;
+	g_autofree char *raw = live_read(process->dir, "cmdline", &size);
+
+	for (size_t i = 0; i + 1 < size; i++)
+		if (!raw[i])
+			raw[i] = ' ';
+	return raw ? hw_text_copy(raw, size) : NULL;
+}
+
 void live_kernel_before(struct hw_process *process)
 {
 	unsigned count = 0;
@@ -211,6 +223,7 @@ void live_kernel_before(struct hw_process *process)
 	if (process->cgroup)
 		add_peers(list, AT_FDCWD, process->cgroup, &count, 0);
 	live_text(process, "processes", g_string_free(list, FALSE));
+	live_text(process, "cmdline", read_arguments(process));
 	live_text(process, "limits", live_read(process->dir, "limits", NULL));
 	live_text(process, "cgroup", live_read(process->dir, "cgroup", NULL));
 	live_text(process, "files", list_files(process));

@@ -34,6 +34,7 @@ struct scan_arg {
 
 #define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct scan_arg)
 #define REGIONS            512
+#define VDSO_MOST          16
 #define PM_PRESENT         ((uint64_t)1 << 63)
 #define PM_SWAPPED         ((uint64_t)1 << 62)
 #define PM_FILE            ((uint64_t)1 << 61)
@@ -137,6 +138,29 @@ static bool add_header(struct hw_process *process, const struct live_map *map, s
 	return true;
 }
 
+/* The kernel's own code: unwinding wants all of it, and it is memory in any case. */
+static bool add_vdso(struct hw_process *process, const struct live_map *map, size_t first)
+{
+	struct live_run known[VDSO_MOST];
+	size_t count = process->run_count - first;
+
+	if (strcmp(map->path, "[vdso]") != 0 || map->end - map->start > VDSO_MOST * HW_PAGE ||
+	    count > VDSO_MOST)
+		return true;
+	memcpy(known, &process->runs[first], count * sizeof(*known));
+	process->run_count = first;
+	for (hw_addr at = map->start; at < map->end; at += HW_PAGE) {
+		uint32_t flags = LIVE_PRESENT | LIVE_FORCED;
+
+		for (size_t i = 0; i < count; i++)
+			if (at >= known[i].start && at < known[i].end)
+				flags = known[i].flags;
+		if (!add(process, first, at, at + HW_PAGE, flags))
+			return false;
+	}
+	return true;
+}
+
 bool live_scan(struct hw_process *process, GError **error)
 {
 	static bool is_old_kernel;
@@ -154,7 +178,8 @@ bool live_scan(struct hw_process *process, GError **error)
 			result = scan_map(process, map);
 		is_old_kernel = is_old_kernel || result < 0;
 		is_done = result < 0 ? read_map(process, map) : result > 0;
-		is_done = is_done && add_header(process, map, first);
+		is_done =
+		    is_done && add_header(process, map, first) && add_vdso(process, map, first);
 	}
 	if (is_done)
 		return true;

@@ -40,5 +40,9 @@ bool hw_core_check_layout(struct core *core, GError **error);
 bool hw_core_read_notes(struct core *core, GError **error);
 bool hw_core_read_files(struct core *core, const uint8_t *desc, uint64_t size, uint64_t at,
 			GError **error);
+/* snapshot_read.c: a note of our own. finish: when all were read. */
+bool hw_core_read_own(struct core *core, const struct hw_elf_note *note, uint64_t at,
+		      GError **error);
+void hw_core_finish_own(struct core *core);
 bool hw_core_no_memory(const struct core *core, const char *what, GError **error);
 #endif

@@ -66,7 +66,7 @@ def test_usage_errors(hw, cores):
 
 
 def test_what_is_not_there_is_not_named(hw, cores):
-    for command in ("diff", "export", "report", "snapshot"):
+    for command in ("diff", "export", "report"):
         err = hw.fails(2, command, cores.sleep, "x")
         check("not built" not in err and "not yet" not in err, err)
         check(f"\n  {command} " not in hw.text("help"), f"help names {command}")

@@ -140,6 +140,61 @@ def ledgers(tool, target, *more):
     return answer["data"]["heaps"]
 
 
+SNAPSHOTS = {"snapshot": (), "packed": ("--compress", "zstd"), "bare": ("--no-content",)}
+
+
+def check_kernel_side(tool, pid, path):
+    """A snapshot reconciles as the process does."""
+    there = tool.json("summary", pid)["data"]
+    here = tool.json("summary", path)["data"]
+    for key in ("rss", "pss", "swap", "lazy"):
+        if abs(there["process"][key] - here["process"][key]) > 64 << 10:
+            raise Failed(f"{key}: {there['process']} and {here['process']}")
+    labels = [[r["label"] for r in d["reconcile"]] for d in (there, here)]
+    if labels[0] != labels[1]:
+        raise Failed(f"levels {labels}")
+    identity(tool, pid, here["reconcile"])
+
+
+def opened_by_gdb(tool, build, work):
+    """gdb sees the same threads and their stacks."""
+    if not shutil.which("gdb"):
+        raise Skip("gdb is not installed")
+    with Busy(build) as busy:
+        tool.run("snapshot", busy.pid, "-o", work / "gdb.snap")
+        threads = tool.json("maps", work / "gdb.snap")["target"]["threads"]
+        busy.works()
+        busy.finish()
+    done = subprocess.run(["gdb", "--nx", "--batch", "-iex", "set debuginfod enabled off",
+                           "-ex", "thread apply all bt", build / "fixtures" / "busy",
+                           work / "gdb.snap"], capture_output=True, text=True, timeout=120,
+                          check=False)
+    found = done.stdout.count("LWP")
+    if found < threads or "main (" not in done.stdout:
+        raise Failed(f"{threads} threads, gdb shows {found}: {done.stdout[-300:]}")
+
+
+def no_secrets(tool, build, work):
+    """--no-content: what the blocks said is not in the file."""
+    secret = b"the password is swordfish"
+    code = "import sys,time; x=[bytes(%r)+str(i).encode() for i in range(5000)]; " \
+           "print('READY',flush=True); time.sleep(60)" % (list(secret),)
+    with Process([sys.executable, "-c", code], work, ready="READY",
+                 env={"PYTHONMALLOC": "malloc"}) as process:
+        for name, more in (("whole.snap", ()), ("none.snap", ("--no-content",))):
+            tool.run("snapshot", process.pid, "-o", work / name, *more)
+        whole = (work / "whole.snap").read_bytes().count(secret)
+        none = (work / "none.snap").read_bytes().count(secret)
+        same_ledger = ledgers(tool, work / "whole.snap") == ledgers(tool, work / "none.snap")
+    if whole < 5000 or none:
+        raise Failed(f"{whole} of 5000 in the whole snapshot, {none} without content")
+    if not same_ledger:
+        raise Failed("the ledger differs without content")
+    code, _, err = tool.call("snapshot", os.getpid(), "-o", work / "none.snap")
+    if code != 2 or "--force" not in err:
+        raise Failed(f"overwriting: exit {code}, {err}")
+
+
 def same(tool, build, work, argv, score, name):
     views = {}
 
@@ -150,6 +205,13 @@ def same(tool, build, work, argv, score, name):
             for mode in ("budget", "stop"):
                 views[mode] = (tool.run("blocks", process.pid, "--mode", mode, "--max-stop", "20s"),
                                ledgers(tool, process.pid, "--mode", mode, "--max-stop", "20s"))
+            for kind, more in SNAPSHOTS.items():
+                path = work / f"{kind}.snap"
+                tool.run("snapshot", process.pid, "-o", path, "--force", *more)
+                if path.stat().st_mode & 0o777 != 0o600:
+                    raise Failed(f"{path}: mode {path.stat().st_mode:o}")
+                views[kind] = (tool.run("blocks", path), ledgers(tool, path))
+            check_kernel_side(tool, process.pid, work / "snapshot.snap")
             files = {"gcore": None, "kernel": None}
             try:
                 files["gcore"] = gcore(process.pid, work / "gdb.core")
@@ -177,7 +239,7 @@ def same(tool, build, work, argv, score, name):
             raise Failed(f"process {views['leaks']['leaks']}, core {views['leaks kernel']['leaks']}")
 
     if score.check(f"same {name} look", look):
-        for kind in ("budget", "stop", "gcore"):
+        for kind in ("budget", "stop", *SNAPSHOTS, "gcore"):
             score.check(f"same {name} {kind}", lambda k=kind: compare(k))
         score.check(f"same {name} leaks", compare_leaks)
 
@@ -494,6 +556,8 @@ def main():
         score.check("exec and exit", lambda: coming_and_going(tool, count))
         score.check("late", lambda: late(tool, build))
         score.check("rss heaps", lambda: rss_identity(tool, heaps, work))
+        score.check("snapshot in gdb", lambda: opened_by_gdb(tool, build, work))
+        score.check("snapshot without content", lambda: no_secrets(tool, build, work))
         score.check("page cache", lambda: page_cache(tool, build, work))
         score.check("near limit", lambda: near_limit(tool, build, 20 if args.long else 2))
         score.check("refuse zombie", lambda: zombie(tool))

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshot.c -- which words of a process are payload. A bit for every word of the spool:
+ * set where only addresses are kept. */
+#include "query/snapshot.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "module/threads.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* What allocators keep inside blocks they have back: links and a key at the start, the size
+ * of the block before at the end (ptmalloc: fd, bk, fd_nextsize, bk_nextsize; prev_size). */
+#define KEPT_START 32
+#define KEPT_END   8
+#define KEPT_TCB   ((uint64_t)8 << 10) /* Around a thread's control block: thread-locals, tcb. */
+
+struct bare {
+	const struct hw_session *session;
+	uint8_t *words; /* Bit per word of target->map. */
+	size_t room;
+	hw_addr *kept; /* Inside blocks that libc reads: sorted. */
+	size_t kept_count;
+};
+
+static void drop(struct bare *bare, hw_addr start, hw_addr end)
+{
+	const struct hw_memory *memory = bare->session->memory;
+
+	start = (start + 7) & ~(hw_addr)7;
+	end &= ~(hw_addr)7;
+	while (start < end) {
+		uint32_t i = hw_memory_find(memory, start);
+		const struct hw_mapping *m = &memory->mappings[i];
+		hw_addr stop;
+
+		if (i == memory->mapping_count || m->start >= end)
+			return;
+		start = MAX(start, m->start);
+		stop = MIN(end, m->start + m->size);
+		if (m->source != HW_SOURCE_CORE || start >= stop) {
+			start = m->end;
+			continue;
+		}
+		for (uint64_t w = (m->file_offset + (start - m->start)) / 8; start < stop;
+		     start += 8, w++)
+			bare->words[w / 8] |= (uint8_t)(1u << w % 8);
+		start = stop == end ? end : m->end;
+	}
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const hw_addr *x = a;
+	const hw_addr *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The vector of thread-local blocks (tcb + 8) has counters in it that libc needs. */
+static bool find_kept(struct bare *bare)
+{
+	const struct hw_target *target = bare->session->target;
+
+	bare->kept = hw_array_resize(NULL, 0, (size_t)target->thread_count + 1, sizeof(hw_addr));
+	for (uint32_t t = 0; bare->kept && t < target->thread_count; t++) {
+		hw_addr tcb = target->threads[t].regs[HW_REG_FS_BASE];
+		hw_addr *to = &bare->kept[bare->kept_count];
+
+		if (tcb && hw_memory_word(bare->session->memory, tcb + 8, to))
+			bare->kept_count++;
+	}
+	if (bare->kept_count)
+		qsort(bare->kept, bare->kept_count, sizeof(hw_addr), compare_addresses);
+	return bare->kept != NULL;
+}
+
+static bool is_kept(const struct bare *bare, const struct hw_block *block)
+{
+	size_t low = 0;
+	size_t high = bare->kept_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (bare->kept[middle] < block->addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < bare->kept_count && bare->kept[low] < block->addr + block->size;
+}
+
+static bool drop_batch(void *arg, const struct hw_blocks *batch)
+{
+	const uint8_t *at = (const uint8_t *)batch->blocks;
+
+	for (uint32_t i = 0; i < batch->count; i++, at += batch->block_size) {
+		const struct hw_block *block = (const struct hw_block *)(const void *)at;
+
+		if ((block->flags & HW_BLOCK_INTERNAL) || is_kept(arg, block))
+			continue;
+		if (block->state == HW_LIVE)
+			drop(arg, block->addr, block->addr + block->size);
+		else if (block->size > KEPT_START + KEPT_END)
+			drop(arg, block->addr + KEPT_START, block->addr + block->size - KEPT_END);
+	}
+	return true;
+}
+
+/* Of a stack, up to its thread's own data. */
+static void drop_stacks(struct bare *bare)
+{
+	const struct hw_memory *memory = bare->session->memory;
+	const struct hw_target *target = bare->session->target;
+
+	for (uint32_t i = 0; i < memory->mapping_count; i++) {
+		const struct hw_mapping *m = &memory->mappings[i];
+		hw_addr end = m->end;
+
+		if (m->owner != HW_OWNER_STACK)
+			continue;
+		for (uint32_t t = 0; t < target->thread_count; t++) {
+			hw_addr tcb = target->threads[t].regs[HW_REG_FS_BASE];
+
+			if (tcb >= m->start && tcb < m->end)
+				end = MIN(end, MAX(m->start, tcb - MIN(tcb, KEPT_TCB)));
+		}
+		drop(bare, m->start, end);
+	}
+}
+
+/* Keeps of the marked words those that are addresses of something mapped. */
+static void filter(void *arg, hw_addr addr, uint64_t offset, uint8_t *bytes, uint64_t size)
+{
+	const struct bare *bare = arg;
+	const struct hw_memory *memory = bare->session->memory;
+
+	(void)addr;
+	for (uint64_t at = 0; at + 8 <= size; at += 8) {
+		uint64_t w = (offset + at) / 8;
+		uint64_t word;
+		uint32_t i;
+
+		if (!(bare->words[w / 8] & (1u << w % 8)))
+			continue;
+		memcpy(&word, bytes + at, sizeof(word));
+		if (!word)
+			continue;
+		i = hw_memory_find(memory, word);
+		if (i == memory->mapping_count || memory->mappings[i].start > word)
+			memset(bytes + at, 0, sizeof(word));
+	}
+}
+
+static bool mark(struct bare *bare, struct hw_session *session, GError **error)
+{
+	bare->session = session;
+	bare->room = session->target->map_size / 64 + 1;
+	bare->words = hw_array_resize(NULL, 0, bare->room, 1);
+	if (!bare->words || !find_kept(bare)) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
+			    "no memory for a map of the process's contents");
+		return false;
+	}
+	for (uint32_t i = 0; i < hw_heaps_count(session->heaps); i++)
+		if (!hw_heaps_blocks(session->heaps, i, drop_batch, bare, error))
+			return false;
+	drop_stacks(bare);
+	return true;
+}
+
+bool hw_snapshot_query(struct hw_session *session, const struct hw_snapshot_request *request,
+		       struct hw_snapshot_result *ret, GError **error)
+{
+	struct bare bare = {0};
+	struct hw_snapshot_options options = {
+	    .fd = request->fd,
+	    .name = request->name,
+	    .is_packed = request->is_packed,
+	    .is_bare = request->drops_content,
+	    .filter = request->drops_content ? filter : NULL,
+	    .arg = &bare,
+	};
+	bool ok = (!request->drops_content || mark(&bare, session, error)) &&
+		  hw_snapshot_write(session->target, &options, &session->notes, ret, error);
+
+	hw_array_resize(bare.words, bare.room, 0, 1);
+	hw_array_resize(bare.kept, (size_t)session->target->thread_count + 1, 0, sizeof(hw_addr));
+	return ok;
+}
