@@ -221,7 +221,8 @@ $(BENCHES): $(BUILD)/tests/bench/%: tests/bench/%.c
 	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -lpthread
 
 HAVE_CHECK   := $(if $(CHECK_LIBS),yes)
-CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP)) $(BUILD)/tests/twin
+CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP)) $(BUILD)/tests/twin \
+                $(BUILD)/tests/bench/graphs
 
 .PHONY: check-live check-live-run bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
 tests: all fixtures $(CTESTS)
