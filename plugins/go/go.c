@@ -175,6 +175,7 @@ const struct hw_plugin hw_plugin_go = {
     .open = open_plugin,
     .ledger = go_ledger,
     .blocks = go_blocks,
+    .verify = go_verify,
     .close = close_plugin,
     .reports = reports,
     .report_count = sizeof(reports) / sizeof(*reports),

@@ -55,5 +55,6 @@ bool go_ledger(void *handle, uint32_t heap, struct hw_ledger *ret);
 /* All arenas; ledger rows are not reported. */
 void go_totals(const struct go_runtime *rt, struct go_totals *ret);
 bool go_blocks(void *handle, uint32_t heap);
+bool go_verify(void *handle, uint32_t heap);
 struct go_runtime *go_runtime_of(struct go *go, uint32_t heap);
 #endif
