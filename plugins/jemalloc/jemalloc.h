@@ -278,6 +278,9 @@ bool find_pageslabs(struct jemalloc *je, struct copy *copy);
 bool add_up(struct jemalloc *je, struct copy *copy);
 struct copy *copy_of(struct jemalloc *je, uint32_t heap);
 struct arena *arena_of(const struct copy *copy, uint32_t index);
+/* Was it built to count? Without (--disable-stats, the default of Rust's crates) base blocks are
+ * not counted and thread caches are in no list. */
+bool has_statistics(const struct copy *copy);
 bool je_ledger(void *handle, uint32_t heap, struct hw_ledger *ret);
 /* blocks.c */
 bool je_blocks(void *handle, uint32_t heap);

@@ -22,6 +22,14 @@ struct arena *arena_of(const struct copy *copy, uint32_t index)
 	return NULL;
 }
 
+bool has_statistics(const struct copy *copy)
+{
+	for (uint64_t i = 0; i < copy->arena_count; i++)
+		if (copy->arenas[i].base_mapped)
+			return true;
+	return copy->arena_count == 0;
+}
+
 static struct arena_totals *totals_of(struct jemalloc *je, struct copy *copy, uint32_t arena)
 {
 	for (uint64_t i = 0; i < copy->total_count; i++)
@@ -171,25 +179,6 @@ static void check_count(struct jemalloc *je, struct copy *copy, const struct are
 			 a->locked ? " (a thread was inside malloc)" : "");
 }
 
-/* Counters that nothing found equals, but that bound each other. */
-static void check_counters(struct jemalloc *je, struct copy *copy, struct arena *a,
-			   const struct arena_totals *t)
-{
-	uint64_t active = t->bytes[KIND_SLAB] + t->bytes[KIND_LARGE] + t->bytes[KIND_UNKNOWN];
-
-	if (a->base_allocated <= t->base_used && a->base_resident <= t->base_size &&
-	    a->base_allocated <= a->base_resident && a->internal <= active)
-		return;
-	copy->is_exact = false;
-	je->host->damage(je->host->self, a->base,
-			 "arena %" PRIu32 " counts %" PRIu64 " bytes of metadata, %" PRIu64
-			 " of it resident, and %" PRIu64
-			 " of its own allocations: more than there is",
-			 a->index, a->base_allocated, a->base_resident, a->internal);
-	a->base_allocated = a->base_resident = t->base_used;
-	a->internal = 0;
-}
-
 /* What an arena counts itself must be what was found. */
 static void check_arenas(struct jemalloc *je, struct copy *copy)
 {
@@ -200,8 +189,9 @@ static void check_arenas(struct jemalloc *je, struct copy *copy)
 		const struct arena_totals *t = totals_of(je, copy, a->index);
 
 		pageslabs += a->npageslabs;
-		check_count(je, copy, a, "bytes of base blocks", a->base_mapped, t->base_size);
-		check_counters(je, copy, &copy->arenas[i], t);
+		if (has_statistics(copy))
+			check_count(je, copy, a, "bytes of base blocks", a->base_mapped,
+				    t->base_size);
 		if (t->bytes[KIND_UNKNOWN])
 			continue;
 		check_count(je, copy, a, "active pages", a->nactive,
@@ -235,7 +225,7 @@ static void check_internal(struct jemalloc *je, struct copy *copy)
 		counted += copy->arenas[i].internal;
 	for (uint64_t i = 0; i < copy->internal_count; i++)
 		found += usable_size(copy, &copy->extents[copy->internals[i].extent]);
-	if (counted == found || !copy->arena_count)
+	if (counted == found || !copy->arena_count || !has_statistics(copy))
 		return;
 	copy->is_exact = false;
 	je->host->warn(je->host->self, "internal-not-found", true,

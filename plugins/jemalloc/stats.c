@@ -34,7 +34,8 @@ static const struct {
  * pad, in 5.3.1 not at all below 16 KiB (arena_large_malloc_stats_update(), arena.c). */
 static void arena_stats(const struct copy *copy, const struct arena_totals *t, uint64_t s[STATS])
 {
-	const struct arena *a = arena_of(copy, t->arena);
+	/* Its own counters, if it counts. */
+	const struct arena *a = has_statistics(copy) ? arena_of(copy, t->arena) : NULL;
 	struct small_sum sum;
 	uint64_t promoted = 0, pac; /* Modulo 2^64. */
 

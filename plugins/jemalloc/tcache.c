@@ -9,6 +9,8 @@
 
 #define TCACHES_MAX (UINT64_C(1) << 20)
 
+#define TLS_SEARCHED (UINT64_C(32) << 10) /* Bytes below a thread's control block. */
+
 struct reader {
 	struct jemalloc *je;
 	struct copy *copy;
@@ -285,6 +287,52 @@ static void settle(struct jemalloc *je, struct copy *copy)
 			 "%" PRIu64 " allocations are in thread caches twice: freed twice", twice);
 }
 
+/* The tcache of one thread, in the static thread-local storage below its control block:
+ * tcache_slow_t and tcache_t lead to each other, and the former to its arena. */
+static bool search_thread(struct jemalloc *je, struct copy *copy, hw_addr tls)
+{
+	const struct version_layout *v = copy->version;
+
+	for (hw_addr at = tls - TLS_SEARCHED; at < tls; at += 8) {
+		struct tcache t;
+		uint64_t word;
+
+		if (!read_word(je, at + v->tcache_arena, &word) || !word)
+			continue;
+		for (uint64_t i = 0; i < copy->arena_count; i++) {
+			const struct arena *a = &copy->arenas[i];
+
+			if (word != a->addr || !resolve(je, v, at, a->addr, &t) ||
+			    t.addr - (tls - TLS_SEARCHED) >= TLS_SEARCHED)
+				continue;
+			t.arena = a->index;
+			return take_tcache(je, copy, &t);
+		}
+	}
+	return true; /* A thread that never allocated has none. */
+}
+
+/* Without statistics no arena has a list of its tcaches. */
+static bool search_threads(struct jemalloc *je, struct copy *copy)
+{
+	const struct hw_host *host = je->host;
+	struct hw_thread_info t = {.struct_size = sizeof(t)};
+
+	if (copy->version->tcache_kind != TCACHE_STACK) {
+		copy->is_exact = false;
+		copy->tcaches_known = false;
+		host->warn(host->self, "tcaches-not-found", true,
+			   "%s was built without statistics: its thread caches are in no list, and "
+			   "what they hold counts as live",
+			   copy->name);
+		return true;
+	}
+	for (uint32_t i = 0; host->thread(host->self, i, &t); i++)
+		if (t.tls > TLS_SEARCHED && !search_thread(je, copy, t.tls))
+			return false;
+	return true;
+}
+
 bool find_tcaches(struct jemalloc *je, struct copy *copy)
 {
 	if (!copy->version)
@@ -293,6 +341,8 @@ bool find_tcaches(struct jemalloc *je, struct copy *copy)
 	for (uint64_t i = 0; i < copy->arena_count; i++)
 		if (!read_list(je, copy, &copy->arenas[i]))
 			return false;
+	if (!has_statistics(copy) && !search_threads(je, copy))
+		return false;
 	if (!name_threads(je, copy))
 		return false;
 	settle(je, copy);

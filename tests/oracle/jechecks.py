@@ -175,10 +175,10 @@ def check_stats(heap, blocks, stats, extents):
         raise Failed(f"arenas {sorted(strange)} have bytes, jemalloc does not know them")
     sampled = 0
     for index, arena in stats.arenas.items():
-        sampled += check_arena(ledgers.get(index), by_arena[index], arena, stats.opt["prof"],
+        sampled += check_arena(ledgers.get(index), by_arena[index], arena, stats.opt.get("prof", False),
                                hpa, hpa and stats.version >= (5, 3, 1))
     pages = check_hpa(heap, ledgers, stats, extents) if hpa else ""
-    if stats.opt["prof"] and not sampled:
+    if stats.opt.get("prof", False) and not sampled:
         raise Failed("nothing was sampled by the profiler: the case tests nothing")
     cached = sum(b.size for b in blocks if b.heap == name_of(heap) and b.state == "cached")
     if stats.version >= (5, 3):
@@ -199,7 +199,7 @@ def check_stats_report(report, stats):
         if index not in arenas:
             raise Failed(f"arena {index} is not in the report")
         for name in STAT_NAMES:
-            if name in ("dirty", "resident") and stats.version >= (5, 3, 1) and stats.opt["hpa"]:
+            if name in ("dirty", "resident") and stats.version >= (5, 3, 1) and stats.opt.get("hpa", False):
                 continue  # Compared in all: an empty page slab's arena is not known.
             differ(f"arena {index}: {name}", arenas[index][name], getattr(said, name))
         if stats.version >= (5, 3):

@@ -76,7 +76,9 @@ class Parked:
             return f"{len(self.blocks)} blocks"
         truth = read_log(self.build / "tests/shimlog", log)
         log.unlink()
-        return jechecks.check_live(self.blocks, truth, 64, 0)
+        # A static program's libc allocates from its own malloc, which the log is not about.
+        mine = [b for b in self.blocks if b.heap == jechecks.name_of(self.heap)]
+        return jechecks.check_live(mine, truth, 64, 0)
 
     def ledger(self):
         return jechecks.check_counts(self.heaps, self.blocks)
