@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares `heapwalk leaks` with the truth, block by block and head by head.
 
-    leaks.py BUILD [--threads N] [--repeat N] [--keep DIR]
+    leaks.py BUILD [--threads N] [--repeat N] [--preload LIB] [--keep DIR]
 
 fixtures/leaks.c leaks known structures in 200 threads whose tcaches are full, and prints them;
 what it printed must be what leaked, and nothing else: blocks, bytes, heads, what each head lets
@@ -180,13 +180,18 @@ def strip_copy(root, bare, name):
 class Run:
     """One process, its two cores, each looked at with symbols and without."""
 
-    def __init__(self, build, threads, work):
+    def __init__(self, build, threads, preload, work):
         self.build, self.threads, self.work = build, threads, work
+        self.preload = preload
         self.cores = {}
 
     def dump(self):
         need_kernel_cores()
-        with Process([self.build / "fixtures/leaks", self.threads], self.work, ready="READY") as p:
+        if self.preload and not self.preload.exists():
+            raise Skip(f"{self.preload} is not installed")
+        env = {"LD_PRELOAD": str(self.preload)} if self.preload else {}
+        with Process([self.build / "fixtures/leaks", self.threads], self.work, env,
+                     ready="READY") as p:
             copy_binaries(p.pid, self.work / "symbols")
             self.truth = Truth(p.lines)
             try:
@@ -211,7 +216,10 @@ class Run:
             for symbols in ("symbols", "stripped"):
                 self.check(score, kind, symbols, "totals", check_totals)
                 self.check(score, kind, symbols, "list", check_list)
-        self.check(score, "kernel", "symbols", "half", check_half)
+        # Not with another malloc: half of jemalloc's heap is half of its tables, too, and what a
+        # lost thread cache held then counts as live and may hold leaks.
+        if not self.preload:
+            self.check(score, "kernel", "symbols", "half", check_half)
 
 
 def main():
@@ -219,6 +227,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=200)
     parser.add_argument("--repeat", type=int, default=1, help="new processes each time")
+    parser.add_argument("--preload", type=pathlib.Path, help="another malloc for the fixture")
     parser.add_argument("--keep", type=pathlib.Path, help="keep the cores under this directory")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
@@ -226,7 +235,7 @@ def main():
     for _ in range(args.repeat):
         work = pathlib.Path(tempfile.mkdtemp(prefix="leaks-", dir=args.keep))
         try:
-            Run(args.build.resolve(), args.threads, work).all(score)
+            Run(args.build.resolve(), args.threads, args.preload, work).all(score)
         finally:
             if not args.keep:
                 shutil.rmtree(work, ignore_errors=True)
