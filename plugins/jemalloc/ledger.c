@@ -179,6 +179,25 @@ static void check_count(struct jemalloc *je, struct copy *copy, const struct are
 			 a->locked ? " (a thread was inside malloc)" : "");
 }
 
+/* Counters that nothing found equals, but that bound each other. */
+static void check_counters(struct jemalloc *je, struct copy *copy, struct arena *a,
+			   const struct arena_totals *t)
+{
+	uint64_t active = t->bytes[KIND_SLAB] + t->bytes[KIND_LARGE] + t->bytes[KIND_UNKNOWN];
+
+	if (a->base_allocated <= t->base_used && a->base_resident <= t->base_size &&
+	    a->base_allocated <= a->base_resident && a->internal <= active)
+		return;
+	copy->is_exact = false;
+	je->host->damage(je->host->self, a->base,
+			 "arena %" PRIu32 " counts %" PRIu64 " bytes of metadata, %" PRIu64
+			 " of it resident, and %" PRIu64
+			 " of its own allocations: more than there is",
+			 a->index, a->base_allocated, a->base_resident, a->internal);
+	a->base_allocated = a->base_resident = t->base_used;
+	a->internal = 0;
+}
+
 /* What an arena counts itself must be what was found. */
 static void check_arenas(struct jemalloc *je, struct copy *copy)
 {
@@ -189,9 +208,11 @@ static void check_arenas(struct jemalloc *je, struct copy *copy)
 		const struct arena_totals *t = totals_of(je, copy, a->index);
 
 		pageslabs += a->npageslabs;
-		if (has_statistics(copy))
+		if (has_statistics(copy)) {
 			check_count(je, copy, a, "bytes of base blocks", a->base_mapped,
 				    t->base_size);
+			check_counters(je, copy, &copy->arenas[i], t);
+		}
 		if (t->bytes[KIND_UNKNOWN])
 			continue;
 		check_count(je, copy, a, "active pages", a->nactive,

@@ -79,7 +79,8 @@ static bool add_tctx(struct jemalloc *je, struct copy *copy, struct stack *stack
 	if (!read_word(je, cnts, &objects) || !read_word(je, cnts + v->cnt_curbytes, &bytes) ||
 	    objects != n || bytes != sum)
 		copy->prof_odd++;
-	else if (v->cnt_unbiased && read_word(je, cnts + v->cnt_unbiased, &unbiased))
+	else if (v->cnt_unbiased && read_word(je, cnts + v->cnt_unbiased, &unbiased) &&
+		 unbiased < UINT64_C(1) << 47)
 		stack->unbiased += unbiased < bytes ? bytes : unbiased;
 	if (!add_internal(je, copy, s->tctx, "prof_tctx_t"))
 		return false;

@@ -63,6 +63,20 @@ def test_usage_errors(hw, cores):
     hw.fails(2, "plugin", "ptmaloc", "top", core, says="did you mean 'ptmalloc'")
     hw.fails(2, "plugin", "ptmalloc", "tops", core, says="did you mean 'top'")
     hw.fails(2, "plugin", "ptmalloc", "top", says="core file")
+    hw.fails(2, "plugin", "ptmalloc", "top", core, "--format", "pprof", says="no format 'pprof'")
+    hw.fails(2, "plugin", "go", "profile", core, "--format", "pdf", says="pprof, folded")
+    hw.fails(2, "plugin", "go", "profile", core, "--format", "folded", "--json", says="--json")
+    hw.fails(2, "plugin", "go", "--format", "folded", says="of which report")
+    hw.fails(2, "goroutine", core, "one", says="number of a goroutine")
+    hw.fails(2, "goroutine", core, says="N")
+
+
+def test_no_goroutines(hw, cores):
+    answer = hw.json("goroutines", cores.sleep)
+    validate("goroutines", answer)
+    check(answer["data"]["total"] == 0 and not answer["data"]["groups"], f"{answer['data']}")
+    check("No runtime with goroutines" in hw.text("goroutines", cores.sleep), "no word on it")
+    hw.fails(3, "goroutine", cores.sleep, "1", says="no Go runtime")
 
 
 def test_what_is_not_there_is_not_named(hw, cores):

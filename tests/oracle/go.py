@@ -23,6 +23,7 @@ import tempfile
 import gobuild
 import gobusy
 import gocheck
+import gopprof
 import goservice
 from dump import Failed, Process, Skip, allow_cores, gcore, need_gcore, need_kernel_cores
 from gotruth import Truth
@@ -115,6 +116,7 @@ class Run:
         for what, check in (("memstats", gocheck.check_memstats), ("classes", gocheck.check_classes),
                             ("profile", gocheck.check_profile)):
             score.check(f"{name} {what}", lambda w=what, c=check: c(self.report(w, core), truth))
+        score.check(f"{name} raw profile", lambda: gopprof.check(tool, core, self.work))
         score.check(f"{name} goroutines", lambda: gocheck.check_goroutines(
             tool.json("goroutines", core), truth, extra_runnable(self.case)))
 
