@@ -7,7 +7,10 @@
 enum {
 	ALLGS_PIECE = 512,
 	NOW_UNKNOWN = 0,
+	LATEST_KEPT = 8,
 };
+#define STACK_MAX (UINT64_C(2) << 30)
+#define ID_MAX    (UINT64_C(1) << 53)
 
 static hw_addr allgs_addr(const struct go_runtime *rt)
 {
@@ -56,21 +59,43 @@ static bool each_g(const struct go_runtime *rt, bool (*fn)(void *arg, hw_addr g)
 	return true;
 }
 
-/* A time the clock had passed when the target stood still: nothing in a core says what
- * nanotime() was, so the latest of the times the runtime wrote down. */
+/* The latest waitsince, each with how many goroutines have it. */
+struct latest {
+	const struct go_runtime *rt;
+	int64_t time[LATEST_KEPT]; /* Descending. */
+	uint64_t count[LATEST_KEPT];
+};
+
 static bool find_latest(void *arg, hw_addr addr)
 {
-	struct go_census *c = arg;
+	struct latest *l = arg;
 	uint64_t since;
+	int at = 0;
 
-	if (go_get(c->rt, addr, GO_G_WAITSINCE, &since) && since < INT64_MAX &&
-	    (int64_t)since > c->now)
-		c->now = (int64_t)since;
-	return !c->rt->host->stopped(c->rt->host->self);
+	if (!go_get(l->rt, addr, GO_G_WAITSINCE, &since) || !since || since > INT64_MAX)
+		return !l->rt->host->stopped(l->rt->host->self);
+	while (at < LATEST_KEPT && l->time[at] > (int64_t)since)
+		at++;
+	if (at < LATEST_KEPT && l->time[at] == (int64_t)since) {
+		l->count[at]++;
+	} else if (at < LATEST_KEPT) {
+		memmove(l->time + at + 1, l->time + at,
+			(size_t)(LATEST_KEPT - 1 - at) * sizeof(*l->time));
+		memmove(l->count + at + 1, l->count + at,
+			(size_t)(LATEST_KEPT - 1 - at) * sizeof(*l->count));
+		l->time[at] = (int64_t)since;
+		l->count[at] = 1;
+	}
+	return true;
 }
 
+/* A time the clock had passed when the target stood still: nothing in a core says what
+ * nanotime() was, so the latest of the times the runtime wrote down. One goroutine alone is
+ * not believed: a damaged one would lengthen the waits of all. A collection writes the same
+ * time into every goroutine that it finds blocked. */
 static void find_now(struct go_census *c)
 {
+	struct latest l = {.rt = c->rt};
 	uint64_t lastpoll;
 
 	c->now = NOW_UNKNOWN;
@@ -78,7 +103,13 @@ static void find_now(struct go_census *c)
 	    go_get(c->rt, c->rt->globals.sched, GO_SCHED_LASTPOLL, &lastpoll) &&
 	    lastpoll < INT64_MAX)
 		c->now = (int64_t)lastpoll;
-	each_g(c->rt, find_latest, c);
+	each_g(c->rt, find_latest, &l);
+	for (int i = 0; i < LATEST_KEPT; i++) {
+		if (l.count[i] > 1 && l.time[i] > c->now) {
+			c->now = l.time[i];
+			break;
+		}
+	}
 }
 
 static bool keep_pc(struct go_census *c, hw_addr pc)
@@ -175,6 +206,22 @@ static bool is_gone(uint32_t status)
 	       status == GO_STATUS_DEADEXTRA;
 }
 
+/* runtime/proc.go: maxstacksize is 1 GB, and a stack doubles. Ids count up from 1. */
+static bool is_sane(const struct go_g *g)
+{
+	return g->status < GO_STATUSES && g->stack_lo < g->stack_hi &&
+	       g->stack_hi - g->stack_lo <= STACK_MAX && g->goid < ID_MAX && g->parent < ID_MAX;
+}
+
+/* What cannot be is not told. */
+static void make_sane(struct go_g *g)
+{
+	if (g->stack_lo >= g->stack_hi || g->stack_hi - g->stack_lo > STACK_MAX)
+		g->stack_lo = g->stack_hi = 0;
+	g->goid = g->goid < ID_MAX ? g->goid : 0;
+	g->parent = g->parent < ID_MAX ? g->parent : 0;
+}
+
 static bool tell(void *arg, hw_addr addr)
 {
 	struct go_census *c = arg;
@@ -191,10 +238,13 @@ static bool tell(void *arg, hw_addr addr)
 	}
 	if (is_gone(g.status))
 		return true;
-	if (g.status >= GO_STATUSES || g.stack_lo >= g.stack_hi)
+	if (!is_sane(&g)) {
 		host->damage(host->self, addr,
-			     "a g with status %u and a stack from 0x%llx to 0x%llx", g.status,
-			     (unsigned long long)g.stack_lo, (unsigned long long)g.stack_hi);
+			     "g %llu with status %u and a stack from 0x%llx to 0x%llx",
+			     (unsigned long long)g.goid, g.status, (unsigned long long)g.stack_lo,
+			     (unsigned long long)g.stack_hi);
+		make_sane(&g);
+	}
 	if (!walk_stack(c, &g, &out, &calls_out)) {
 		c->no_memory = true;
 		return false;

@@ -161,7 +161,8 @@ static bool read_record(void *arg, const struct bucket *b)
 	for (uint32_t f = 0; f < FUTURES; f++)
 		if (!r->any_active || f == r->cycle)
 			add(&record, &b->cycles[1 + f]);
-	if (record.free_objects > record.alloc_objects || record.free_bytes > record.alloc_bytes) {
+	if (record.free_objects > record.alloc_objects || record.free_bytes > record.alloc_bytes ||
+	    (record.alloc_objects | record.alloc_bytes) >> 53) {
 		r->profile->rt->host->damage(r->profile->rt->host->self, b->addr,
 					     "a bucket of the memory profile frees more than it "
 					     "allocates");
