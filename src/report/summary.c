@@ -54,12 +54,18 @@ static bool has_trim(const struct hw_heap *heap)
 	return false;
 }
 
+static bool says_purge(const struct hw_heap *heap)
+{
+	return g_str_equal(heap->plugin->name, "jemalloc");
+}
+
 static char *say_retained(struct hw_answer *a, const struct hw_remark *r, const char *name,
 			  const char *bytes)
 {
 	g_autofree char *back = hw_answer_size(a, r->releasable);
-	const char *who =
-	    g_str_equal(r->heap->plugin->name, "ptmalloc") ? "malloc_trim(0)" : "the allocator";
+	const char *who = says_purge(r->heap) ? "a purge (mallctl \"arena.<i>.purge\")"
+			  : g_str_equal(r->heap->plugin->name, "ptmalloc") ? "malloc_trim(0)"
+									   : "the allocator";
 	g_autofree char *more =
 	    has_trim(r->heap)
 		? g_strdup_printf(" ('heapwalk plugin %s trim' says what holds the rest)",
@@ -70,7 +76,7 @@ static char *say_retained(struct hw_answer *a, const struct hw_remark *r, const 
 		return g_strdup_printf("%.0f %% of %s is free but retained: %s, and %s could "
 				       "return none of it%s.",
 				       share(r->bytes, r->of) * 100, name, bytes, who, more);
-	return g_strdup_printf("%.0f %% of %s is free but retained: %s. %s could return up to "
+	return g_strdup_printf("%.0f %% of %s is free but retained: %s, and %s could return up to "
 			       "%s now%s.",
 			       share(r->bytes, r->of) * 100, name, bytes, who, back,
 			       r->releasable < r->bytes / 2 ? more : "");
