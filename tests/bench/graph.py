@@ -6,14 +6,17 @@ graph.py BUILD [SHAPE=MILLIONS...]: for each shape of graphs.c a heap is made an
 the kernel; then the floor (map the file, add up every word), `leaks` and `roots` run in
 turn, five times each; best user+sys of each. Shape c is measured against a dependent random
 walk over as many nodes, in turn too. Anonymous memory is sampled while heapwalk runs. Last,
-wall time of `leaks` with one thread and with two, in turn.
+wall time of `leaks` with one thread and with two, in turn, and in it that of the edge scan
+alone, as HEAPWALK_TIMES has it.
 
-`graph.py BUILD linear` does shape a at 1, 3, 10 and 20 million, and prints ns per block.
+`graph.py BUILD linear` does shape a at 1, 3, 10 and 20 million; a block may take no more than
+half as long again in any of them as in the one before.
 
 HW_GRAPH_TOOL names a program to measure instead of heapwalk; it is called the same way.
 Exit 1 when a goal is missed."""
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -102,7 +105,29 @@ def bench_shape(build, shape, millions, where):
     ok &= check_memory('roots', roots, live, mapped, 40, 8, edges)
     if shape == 'a' and os.cpu_count() > 1:
         ok &= bench_threads(build, core)
-    return ok
+        ok &= bench_edges(build, core)
+    return ok, leaks.time / live * 1e9, roots.time / live * 1e9
+
+
+PHASE = 'heapwalk: time: following references: '
+
+
+def edge_scan(build, core, threads):
+    """Wall seconds of the phase that reads the references."""
+    done = subprocess.run([tool(build), 'leaks', '--threads', str(threads), '--json', core],
+                          env={**os.environ, 'HEAPWALK_TIMES': '1'}, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, check=True, text=True)
+    return next(float(line[len(PHASE):].split()[0]) for line in done.stderr.splitlines()
+                if line.startswith(PHASE))
+
+
+def bench_edges(build, core):
+    best = {1: float('inf'), 2: float('inf')}
+    for _ in range(RUNS):
+        for threads in best:
+            best[threads] = min(best[threads], edge_scan(build, core, threads))
+    print(f'  edge scan: {best[1]:.3f} s with one thread, {best[2]:.3f} s with two (wall)')
+    return check('edge scan, two threads / one', best[2] / best[1], 1 / 1.6, 'x')
 
 
 def bench_threads(build, core):
@@ -118,13 +143,20 @@ def bench_threads(build, core):
 def main():
     build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build')
     wanted = sys.argv[2:] or DEFAULT
-    if wanted == ['linear']:
+    is_linear = wanted == ['linear']
+    before = None
+    if is_linear:
         wanted = ['a=1', 'a=3', 'a=10', 'a=20']
     ok = True
     for item in wanted:
         shape, millions = item.split('=')
         with tempfile.TemporaryDirectory(dir=os.environ.get('TMPDIR', '/var/tmp')) as where:
-            ok = bench_shape(build, shape, float(millions), where) and ok
+            fine, *each = bench_shape(build, shape, float(millions), where)
+            ok = ok and fine
+        if is_linear and before:
+            for name, ns, was in zip(('leaks', 'roots'), each, before):
+                ok &= check(f'{name}: ns per block / that of the size before', ns / was, 1.5, 'x')
+        before = each
     sys.exit(0 if ok else 1)
 
 
