@@ -261,7 +261,8 @@ const struct hw_plugin hw_plugin_jemalloc = {
     HW_PLUGIN_HEADER,
     .name = "jemalloc",
     .summary = "jemalloc: extents, slabs, thread caches, dirty, muzzy and retained pages",
-    .tested = "jemalloc 5.0.0, 5.1.0, 5.2.1, 5.3.0, 5.3.1; x86-64",
+    .tested =
+	"jemalloc 5.0.0 to 5.3.1, Debian's 5.2.1, 5.3.0 (48 and 57 bits) and 5.3.1 run; x86-64",
     .probe = probe,
     .open = open_plugin,
     .ledger = je_ledger,
