@@ -41,14 +41,17 @@ static bool is_stack_dumped(const struct hw_memory *memory, hw_addr sp)
 	       hw_memory_nonzero(memory, page, page + 2 * HW_PAGE) != 0;
 }
 
-static void warn(struct hw_notes *notes, uint32_t count, uint32_t total, const char *code,
-		 const char *what)
+static void warn(const struct hw_memory *memory, struct hw_notes *notes, uint32_t count,
+		 uint32_t total, const char *code, const char *what)
 {
 	static const char hint[] =
 	    "gdb's gcore writes them as zeros under glibc 2.42 and newer; let the kernel write the "
 	    "core (ulimit -c unlimited; kill -ABRT PID)";
 
-	if (count)
+	if (count && memory->target->kind == HW_TARGET_PROCESS)
+		hw_notes_missing(notes, code, NULL, "%s of %u of %u threads was not read", what,
+				 count, total);
+	else if (count)
 		hw_notes_missing(notes, code, hint, "%s of %u of %u threads %s not in the core",
 				 what, count, total, count == 1 ? "is" : "are");
 }
@@ -99,7 +102,7 @@ static void warn_tls(const struct hw_memory *memory, struct hw_notes *notes, uin
 
 	if ((!lost && !strange) || (!fine && (is_pure_go(memory) || !expects_libc(memory))))
 		return;
-	warn(notes, lost, count, "tls-not-dumped", "thread-local memory");
+	warn(memory, notes, lost, count, "tls-not-dumped", "thread-local memory");
 	if (strange)
 		hw_notes_missing(notes, "tls-strange", NULL, format, strange, count);
 }
@@ -129,6 +132,6 @@ struct hw_thread_state *hw_threads_check(const struct hw_memory *memory, struct 
 		stacks_lost += !state->stack_dumped;
 	}
 	warn_tls(memory, notes, tls_lost, tls_strange, tls_fine);
-	warn(notes, stacks_lost, count, "stack-not-dumped", "the stack");
+	warn(memory, notes, stacks_lost, count, "stack-not-dumped", "the stack");
 	return states;
 }

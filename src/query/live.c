@@ -165,6 +165,7 @@ static enum outcome attempt(struct hw_session *s, const struct hw_options *optio
 	}
 	if (ok && is_all)
 		ok = hw_process_read_all(s->process, &problem);
+	hw_process_account(s->process);
 	hw_process_release(s->process);
 	hw_stop_abandon(false);
 	forget(s, &earlier);

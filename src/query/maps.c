@@ -15,7 +15,7 @@ static int compare_totals(gconstpointer a, gconstpointer b)
 void hw_maps_query(const struct hw_session *session, struct hw_maps *ret)
 {
 	const struct hw_memory *memory = session->memory;
-	struct hw_maps maps = {.mappings = memory->mapping_count};
+	struct hw_maps maps = {0};
 
 	for (int owner = 0; owner < HW_OWNERS; owner++)
 		maps.totals[owner].owner = owner;
@@ -23,10 +23,17 @@ void hw_maps_query(const struct hw_session *session, struct hw_maps *ret)
 		const struct hw_mapping *m = &memory->mappings[i];
 		struct hw_owner_total *total = &maps.totals[m->owner];
 
+		/* What was read in pieces is one mapping. */
+		const bool is_piece = i && memory->target->kind != HW_TARGET_CORE &&
+				      m[-1].end == m->start && m[-1].owner == m->owner &&
+				      m[-1].module == m->module && m[-1].perm == m->perm &&
+				      g_strcmp0(m[-1].name, m->name) == 0;
+
 		/* Mappings are disjoint, so neither sum can wrap. */
 		total->bytes += m->end - m->start;
 		total->held += m->size;
-		total->mappings++;
+		total->mappings += !is_piece;
+		maps.mappings += !is_piece;
 		maps.bytes += m->end - m->start;
 		maps.held += m->size;
 	}

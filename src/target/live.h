@@ -76,9 +76,11 @@ struct hw_process {
 	char *root;
 	char *cgroup; /* Directory of its memory cgroup, or NULL. */
 	bool is_v2;
-	uint64_t headroom; /* Of the limits that we share with it; UINT64_MAX: none. */
-	GHashTable *texts; /* char * by name: what the kernel says. */
-	uint8_t *floats;   /* struct user_fpregs_struct of each of registers, for snapshots. */
+	uint64_t headroom;  /* Of the limits that we share with it; UINT64_MAX: none. */
+	uint64_t kernel_ns; /* What reading the next took. */
+	bool is_early;      /* They are from before the stop. */
+	GHashTable *texts;  /* char * by name: what the kernel says. */
+	uint8_t *floats;    /* struct user_fpregs_struct of each of registers, for snapshots. */
 
 	struct live_map *maps;
 	size_t map_count;
@@ -161,6 +163,10 @@ void live_copy(struct hw_process *process, const struct live_map *map, hw_addr s
 void live_mark_done(struct hw_process *process, uint64_t start, uint64_t end);
 bool live_is_done(const struct hw_process *process, uint64_t offset);
 const struct live_map *live_map_of(const struct hw_process *process, uint64_t offset);
+/* What every answer needs: data of modules, stacks, thread-local memory. False when time is
+ * over, as the next. */
+bool live_fill_first(struct hw_process *process);
+/* What the rehearsal looked at, read again in one go. */
 bool live_fill_learned(struct hw_process *process);
 
 /* live_kernel.c: texts of the kernel, into process->texts. */

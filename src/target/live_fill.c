@@ -20,6 +20,10 @@
 
 #define FILL_MAX   ((uint64_t)2 << 20)
 #define VECTORS    64
+#define DATA_MOST  ((uint64_t)32 << 20)  /* Of one mapping, to be read before all else, */
+#define STACK_MOST ((uint64_t)256 << 10) /* of one stack above its pointer, */
+#define TLS_BELOW  ((uint64_t)64 << 10)  /* and around a thread's control block. */
+#define TLS_ABOVE  ((uint64_t)8 << 10)
 #define FILLS_MANY 16384 /* Islands cost one of 65530 mappings each; then larger ones. */
 
 static struct hw_process *_Atomic filling_for;
@@ -231,40 +235,77 @@ void live_fill_install(struct hw_process *process)
 	atomic_store(&filling_for, process);
 }
 
-/* What the rehearsal looked at, read again in one go. */
+/* Reads the chunks of [start, end) that are not there yet. False when time is over. */
+static bool fill_range(struct hw_process *process, hw_addr start, hw_addr end)
+{
+	size_t low = 0;
+	size_t high = process->map_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (process->maps[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < process->map_count && process->maps[low].start < end; low++) {
+		const struct live_map *map = &process->maps[low];
+		uint64_t from, to, next;
+
+		if (!map->is_kept)
+			continue;
+		from = map->spool + (MAX(map->start, start) - map->start);
+		to = map->spool + (MIN(map->end, end) - map->start);
+		for (from &= ~(LIVE_CHUNK - 1); from < to; from = next) {
+			next = from + LIVE_CHUNK;
+			if (live_is_done(process, from))
+				continue;
+			while (next < to && next - from < FILL_MAX && !live_is_done(process, next))
+				next += LIVE_CHUNK;
+			live_copy(process, map, map->start + (from - map->spool),
+				  MIN(map->start + (next - map->spool), map->end));
+			if (process->state != LIVE_STOPPED)
+				return false;
+			mprotect(process->spool.in + from, next - from, PROT_READ);
+			live_mark_done(process, from, next);
+		}
+	}
+	return true;
+}
+
 bool live_fill_learned(struct hw_process *process)
 {
-	for (size_t i = 0, m = 0; i < process->learned_count; i++) {
-		const struct live_run *learned = &process->learned[i];
+	for (size_t i = 0; i < process->learned_count; i++)
+		if (!fill_range(process, process->learned[i].start, process->learned[i].end))
+			return false;
+	return true;
+}
 
-		while (m < process->map_count && process->maps[m].end <= learned->start)
-			m++;
-		for (size_t k = m; k < process->map_count; k++) {
-			const struct live_map *map = &process->maps[k];
-			uint64_t start, end;
+bool live_fill_first(struct hw_process *process)
+{
+	bool follows_file = false;
 
-			if (process->state != LIVE_STOPPED)
-				return false;
-			if (map->start >= learned->end)
-				break;
-			if (!map->is_kept)
-				continue;
-			/* Whole chunks. */
-			start = map->spool + (MAX(map->start, learned->start) - map->start);
-			end = map->spool + (MIN(map->end, learned->end) - map->start);
-			start &= ~(LIVE_CHUNK - 1);
-			end = MIN((end + LIVE_CHUNK - 1) & ~(LIVE_CHUNK - 1), process->spool.size);
-			for (; start < end && live_is_done(process, start); start += LIVE_CHUNK)
-				;
-			if (start >= end)
-				continue;
-			live_copy(process, map, map->start + (start - map->spool),
-				  MIN(map->start + (end - map->spool), map->end));
-			if (process->state != LIVE_STOPPED)
-				return false;
-			mprotect(process->spool.in + start, end - start, PROT_READ);
-			live_mark_done(process, start, end);
-		}
+	for (size_t i = 0; i < process->map_count; i++) {
+		const struct live_map *map = &process->maps[i];
+		bool is_next = i && map->start == map[-1].end;
+		bool is_data = map->is_file ? !map->is_shared : map->path[0] == '[' || follows_file;
+
+		follows_file = map->is_file || (follows_file && is_next && !map->path[0]);
+		/* Data of modules, their bss, the kernel's pages; not the heap. */
+		if (is_data && strcmp(map->path, "[heap]") != 0 &&
+		    strcmp(map->path, "[stack]") != 0 && map->end - map->start <= DATA_MOST &&
+		    !fill_range(process, map->start, map->end))
+			return false;
+	}
+	for (size_t i = 0; i < process->register_count; i++) {
+		hw_addr sp = process->registers[i].regs[HW_REG_SP];
+		hw_addr tls = process->registers[i].regs[HW_REG_FS_BASE];
+
+		if (sp && !fill_range(process, sp - MIN(sp, 4096), sp + STACK_MOST))
+			return false;
+		if (tls && !fill_range(process, tls - MIN(tls, TLS_BELOW), tls + TLS_ABOVE))
+			return false;
 	}
 	return true;
 }

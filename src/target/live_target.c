@@ -75,6 +75,31 @@ static hw_addr same_until(const struct hw_process *process, const struct live_ma
 	return MIN(at, run->end);
 }
 
+/* In a frozen process: the end of the unread stretch that begins at start, over what is not
+ * resident in between, so that there are no more pieces than there were reads. */
+static hw_addr unread_until(const struct hw_process *process, const struct live_map *map,
+			    hw_addr start)
+{
+	hw_addr end = start;
+
+	for (size_t i = live_find_run(process, start);
+	     i < process->run_count && process->runs[i].start < map->end; i++) {
+		struct live_run piece = process->runs[i];
+		bool readable = true;
+		hw_addr until;
+
+		if (!live_wanted(map, &piece, MAX(start, end), map->end))
+			continue;
+		until = same_until(process, map, &piece, &readable);
+		if (readable)
+			return end;
+		end = until;
+		if (until < piece.end)
+			return end;
+	}
+	return end;
+}
+
 /* Anonymous memory: one segment, holes where nothing is resident; cut where pages exist
  * that we do not have. */
 static bool add_anonymous(struct making *making, const struct live_map *map, size_t first)
@@ -86,7 +111,10 @@ static bool add_anonymous(struct making *making, const struct live_map *map, siz
 		struct live_run run = process->runs[i];
 		struct live_run piece = run;
 
-		if (live_wanted(map, &piece, map->start, map->end)) {
+		if (run.end <= begin)
+			continue;
+		run.start = MAX(run.start, begin);
+		if (live_wanted(map, &piece, begin, map->end)) {
 			while (piece.start < piece.end) {
 				bool readable;
 				hw_addr end = same_until(process, map, &piece, &readable);
@@ -95,12 +123,15 @@ static bool add_anonymous(struct making *making, const struct live_map *map, siz
 				if (readable &&
 				    !add_stretch(making, place, place + (end - piece.start)))
 					return false;
-				if (!readable &&
-				    (!push(making, map, begin, piece.start, piece.start - begin,
-					   piece.start - begin) ||
-				     !push(making, map, piece.start, end, 0, end - piece.start)))
-					return false;
-				begin = readable ? begin : end;
+				if (!readable) {
+					end = unread_until(process, map, piece.start);
+					if (!push(making, map, begin, piece.start,
+						  piece.start - begin, piece.start - begin) ||
+					    !push(making, map, piece.start, end, 0,
+						  end - piece.start))
+						return false;
+					begin = end;
+				}
 				piece.start = end;
 			}
 		} else if (run.flags & LIVE_SWAPPED) {

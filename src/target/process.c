@@ -187,8 +187,11 @@ struct hw_target *hw_process_look(struct hw_process *process, GError **error)
 	if (!live_spool_clean(process) || !take_stock(process, error))
 		return NULL;
 	if (process->options.wants_kernel) {
-		live_kernel_before(process);
+		uint64_t began = live_now_ns();
+
 		live_kernel_now(process);
+		process->kernel_ns = live_now_ns() - began;
+		live_kernel_before(process);
 	}
 	return live_target_new(process, error);
 }
@@ -327,15 +330,14 @@ struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
 	if (!live_seize(process, error))
 		return NULL;
 	set_deadline(process);
-	if (live_registers(process, error) && take_stock(process, error)) {
-		if (process->options.wants_kernel)
-			live_kernel_now(process);
+	if (live_registers(process, error) && take_stock(process, error))
 		target = live_target_new(process, error);
-	}
 	if (!target) {
 		live_detach(process);
 		return NULL;
 	}
+	/* A few MiB, without which nothing can be said: read even when the time is over. */
+	live_fill_first(process);
 	live_arm(process);
 	live_fill_learned(process);
 	return target;
@@ -424,6 +426,17 @@ bool hw_process_read_all(struct hw_process *process, GError **error)
 	return is_done;
 }
 
+void hw_process_account(struct hw_process *process)
+{
+	if (!process->options.wants_kernel)
+		return;
+	live_disarm(process);
+	process->is_early =
+	    process->state != LIVE_STOPPED || hw_process_time_left(process) < process->kernel_ns;
+	if (!process->is_early)
+		live_kernel_now(process);
+}
+
 void hw_process_release(struct hw_process *process)
 {
 	live_disarm(process);
@@ -485,6 +498,11 @@ static void tell_gap(const struct hw_process *process, const struct hw_process_g
 		    "and heapwalk takes at most %s of that for pages it reads",
 		    hw_text_size(a, sizeof(a), process->headroom),
 		    hw_text_size(b, sizeof(b), process->spool.limit));
+	if (process->is_early)
+		hw_notes_warn(
+		    notes, "kernel-early", NULL,
+		    "what the kernel counts is from just before the stop: there was no time "
+		    "left for it");
 	if (process->unreadable)
 		hw_notes_missing(notes, "unreadable", NULL, "the kernel refused %s of the process",
 				 hw_text_size(a, sizeof(a), process->unreadable));
@@ -525,6 +543,8 @@ struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
 	if (!target)
 		return NULL;
 	target->stopped_ns = process->stopped_ns;
+	/* What was not read is in no segment; the rest are pages and holes. */
+	mprotect(process->spool.in, process->spool.size, PROT_READ);
 	return target;
 }
 

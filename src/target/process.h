@@ -62,6 +62,9 @@ struct hw_target *hw_process_stop(struct hw_process *process, GError **error);
 /* Everything into the spool, or as much as the deadline allows. False when the user
  * interrupted (the process still stands) or the spool failed. */
 bool hw_process_read_all(struct hw_process *process, GError **error);
+/* With options.wants_kernel: what the kernel counts now, as the last thing before release(),
+ * if there is time. */
+void hw_process_account(struct hw_process *process);
 void hw_process_release(struct hw_process *process); /* Does nothing when it runs. */
 /* The deadline passed before release(): what was read since is not of the moment, and
  * whatever was computed from it must be thrown away. */
