@@ -54,6 +54,7 @@ help:
 	@echo 'make check-layers  who may include whom'
 	@echo 'make fuzz          the fault sweep with random damage, FUZZ_MINUTES=10'
 	@echo 'make bench         speed and memory as ratios'
+	@echo 'make bench-live    how long a process stands still, LIVE_ARGS="1024 4096"'
 	@echo 'make bench-graph   the same for leaks and roots, GRAPH_ARGS="a=1 d=10" or linear'
 	@echo 'make install       PREFIX=/usr/local DESTDIR='
 	@echo 'make compile_commands.json, make format, make clean'

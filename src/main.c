@@ -548,6 +548,18 @@ static bool touch_summary(struct hw_session *session, void *run, GError **error)
 	return session->is_short_of_time || touch_blocks(session, run, error);
 }
 
+static bool touch_goroutines(struct hw_session *session, void *run G_GNUC_UNUSED, GError **error)
+{
+	const struct hw_task_request request = {.creator = hw_given.creator,
+						.state = hw_given.state};
+	struct hw_notes_mark mark = hw_notes_mark(&session->notes);
+	struct hw_tasks *tasks = hw_tasks_query(session, &request, error);
+
+	hw_notes_rewind(&session->notes, &mark);
+	hw_tasks_free(tasks);
+	return tasks != NULL;
+}
+
 static bool touch_show(struct hw_session *session, void *run, GError **error)
 {
 	struct hw_show show;
@@ -723,11 +735,13 @@ static const struct command commands[] = {
      .most = 1,
      .prepare = prepare_goroutines,
      .run = run_goroutines,
+     .touch = touch_goroutines,
      .summary = "Goroutines by state, stack and creator",
      .more = "Stacks are shown as the runtime's traceback shows them; --all adds its inner\n"
 	     "calls. How long they wait is what the collector noted, so at least so long.",
      .own = HW_OPTIONS_GOROUTINES},
     {.name = "goroutine",
+     .mode = HW_STOP_ALL,
      .args = "TARGET N",
      .least = 2,
      .most = 2,

@@ -224,7 +224,7 @@ HAVE_CHECK   := $(if $(CHECK_LIBS),yes)
 CTESTS       := $(if $(HAVE_CHECK),$(UNIT_TESTS) $(PLUGIN_TESTS) $(SWEEP)) $(BUILD)/tests/twin \
                 $(BUILD)/tests/bench/graphs
 
-.PHONY: check-live check-live-run bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
+.PHONY: bench-live check-live check-live-run bench-graph check-deps check-run check-matrix-run check-asan-run check-faults-run fuzz-run
 tests: all fixtures $(CTESTS)
 
 # Installing may give pkg-config its answers, which this make has already asked for: hence
@@ -278,6 +278,10 @@ bench: all fixtures $(BENCHES)
 # References, leaks and roots on five shapes of graph; GRAPH_ARGS names shapes and sizes.
 bench-graph: all $(BENCHES)
 	@python3 -B tests/bench/graph.py $(BUILD) $(GRAPH_ARGS)
+
+# How long a process stands still; LIVE_ARGS names sizes in MiB.
+bench-live: all fixtures
+	@python3 -B tests/bench/live.py $(BUILD) $(LIVE_ARGS)
 
 demo:
 	@scripts/deps.sh install demo

@@ -543,7 +543,9 @@ struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
 	if (!target)
 		return NULL;
 	target->stopped_ns = process->stopped_ns;
-	/* What was not read is in no segment; the rest are pages and holes. */
+	/* What was not read is in no segment; the rest are pages and holes. What the work that
+	 * was thrown away had looked at is forgotten with it. */
+	atomic_store(&process->missed, 0);
 	mprotect(process->spool.in, process->spool.size, PROT_READ);
 	return target;
 }

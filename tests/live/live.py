@@ -22,6 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"))
 # pylint: disable=wrong-import-position
+import gobuild
 from dump import Failed, Process, Skip, gcore, need_kernel_cores
 from oracle import Score
 
@@ -242,6 +243,49 @@ def same(tool, build, work, argv, score, name):
         for kind in ("budget", "stop", *SNAPSHOTS, "gcore"):
             score.check(f"same {name} {kind}", lambda k=kind: compare(k))
         score.check(f"same {name} leaks", compare_leaks)
+
+
+def same_go(tool, build, work, score):
+    """A Go program at rest: blocks, ledger and goroutines."""
+    views = {}
+
+    def view(target, *more):
+        stacks = tool.json("goroutines", target, *more)["data"]
+        for group in stacks["groups"]:
+            group.pop("wait", None)  # Seconds: time goes on.
+        return tool.run("blocks", target, *more), stacks
+
+    def look():
+        need_ptrace()
+        need_kernel_cores()
+        gos = gobuild.own()
+        if not gos:
+            raise Skip("there is no go command here")
+        program = gos[0].build(build, "big", "normal")
+        with Process([program, "-wait", "-objects", "20000"], work, ready="READY", timeout=120,
+                     stdin=subprocess.PIPE) as process:
+            time.sleep(0.3)
+            for mode in ("budget", "stop"):
+                views[mode] = view(process.pid, "--mode", mode, "--max-stop", "20s")
+            tool.run("snapshot", process.pid, "-o", work / "go.snap")
+            views["snapshot"] = view(work / "go.snap")
+            try:
+                views["gcore"] = view(gcore(process.pid, work / "go.gdb"))
+            except Skip as e:
+                views["gcore"] = e
+
+    def compare(kind):
+        if isinstance(views[kind], Skip):
+            raise views[kind]
+        if views[kind][0].count(b"\n") < 20000:
+            raise Failed("fewer blocks than objects")
+        for i, what in enumerate(("blocks", "goroutines")):
+            if views[kind][i] != views["stop"][i]:
+                raise Failed(f"the {what} differ from those of stop mode")
+
+    if score.check("same go look", look):
+        for kind in ("budget", "snapshot", "gcore"):
+            score.check(f"same go {kind}", lambda k=kind: compare(k))
 
 
 # No harm.
@@ -547,6 +591,7 @@ def main():
     try:
         same(tool, build, work, heaps, score, "heaps")
         same(tool, build, work, [build / "fixtures" / "leaks"], score, "leaks")
+        same_go(tool, build, work, score)
         for mode in MODES:
             score.check(f"harm {mode}", lambda m=mode: attach(tool, build, m, count))
         score.check("harm storm", lambda: attach(tool, build, "budget", count, "--storm"))
