@@ -128,6 +128,18 @@ static int compare_remarks(gconstpointer a, gconstpointer b)
 	return (int)x->kind - (int)y->kind;
 }
 
+/* Anonymous memory of nobody that can hold anything: a reserve without access (Go keeps a
+ * gigabyte of them for its tables) is address space only. */
+static uint64_t unclaimed(const struct hw_memory *memory)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < memory->mapping_count; i++)
+		if (memory->mappings[i].owner == HW_OWNER_ANON && memory->mappings[i].perm)
+			bytes += memory->mappings[i].end - memory->mappings[i].start;
+	return bytes;
+}
+
 static void make_remarks(struct hw_summary *s, struct hw_session *session)
 {
 	uint32_t count = hw_heaps_count(session->heaps);
@@ -135,10 +147,9 @@ static void make_remarks(struct hw_summary *s, struct hw_session *session)
 
 	for (uint32_t i = 0; i < count; i++)
 		remark_on_heap(s, hw_heaps_at(session->heaps, i));
-	for (int i = 0; i < HW_OWNERS; i++)
-		if (s->maps.totals[i].owner == HW_OWNER_ANON && count)
-			consider(s, HW_REMARK_ANON, NULL, s->maps.totals[i].bytes, s->maps.bytes,
-				 10, 1 << 20);
+	if (count)
+		consider(s, HW_REMARK_ANON, NULL, unclaimed(session->memory), s->maps.bytes, 10,
+			 1 << 20);
 	consider(s, HW_REMARK_UNEXPLAINED, NULL, slack, s->heap_mappings, 5, 1 << 20);
 	g_array_sort(s->remarks, compare_remarks);
 }
