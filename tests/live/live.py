@@ -559,6 +559,7 @@ def traced(tool, build):
             gdb.kill()
             gdb.wait()
             gdb.stdin.close()
+            os.kill(busy.pid, signal.SIGCONT)  # gdb may have died between its SIGSTOP and its report.
         busy.works()
         busy.finish()
 
