@@ -8,6 +8,8 @@ turn, five times each; best user+sys of each. Anonymous memory is sampled from
 /proc/PID/status while heapwalk runs. Last, one process with 200 threads, dumped by
 gcore and by the kernel: best of five of `heaps` on each.
 
+A redis of about 1 GiB: heaps, which reads only jemalloc's metadata, <= floor + 0.2 s.
+
 Goals: heaps <= 4 x floor; anonymous <= 64 MiB + 4 bytes per block; gcore <= 1.2 x kernel.
 Exit 1 when one is missed."""
 import json
@@ -15,10 +17,12 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 RUNS = 5
 
@@ -131,6 +135,45 @@ def bench_gcore(build, where):
     return check('gcore / kernel', tg / tk, 1.2, 'x')
 
 
+def bench_redis(build, where):
+    """jemalloc: a redis of about 1 GiB. `heaps` reads its metadata only."""
+    program = shutil.which('redis-check-rdb')
+    if not program:
+        print('redis: skipped, redis-tools is not installed')
+        return True
+
+    def unlimit():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+    server, path = os.path.join(where, 'redis-server'), os.path.join(where, 'redis')
+    os.symlink(program, server)  # One binary, two names.
+    p = subprocess.Popen([server, '--port', '0', '--unixsocket', path, '--save', '', '--dir', where,
+                          '--crash-log-enabled', 'no', '--enable-debug-command', 'yes'],
+                         cwd=where, stdout=subprocess.DEVNULL, preexec_fn=unlimit)
+    try:
+        for _ in range(200):
+            if os.path.exists(path):
+                break
+            time.sleep(0.05)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            s.sendall(b'DEBUG POPULATE 4500000 key 100\r\n')
+            s.recv(100)
+            time.sleep(1)
+    finally:
+        p.send_signal(signal.SIGABRT)
+        p.wait()
+    core = find_core(where)
+    floor, heaps, peak, out = alternate([f'{build}/tests/bench/floor', core],
+                                        [f'{build}/heapwalk', 'heaps', '--json', core])
+    answer = json.loads(out)
+    assert answer['complete'], answer['warnings']
+    counted = sum(sum(h['blocks'].values()) for h in answer['data']['heaps'])
+    print(f'redis, core of {os.path.getsize(core) / 2**20:.0f} MiB, {counted} blocks: floor '
+          f'{floor:.3f} s, heaps {heaps:.3f} s, anonymous {peak / 2**20:.0f} MiB')
+    os.unlink(core)
+    return check('heaps on jemalloc', heaps, floor + 0.2, 's')
+
+
 def main():
     build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build')
     sizes = [float(a) for a in sys.argv[2:]] or [1, 10]
@@ -140,6 +183,8 @@ def main():
             ok = bench_size(build, millions, where) and ok
     with tempfile.TemporaryDirectory(dir=os.environ.get('TMPDIR', '/var/tmp')) as where:
         ok = bench_gcore(build, where) and ok
+    with tempfile.TemporaryDirectory(dir=os.environ.get('TMPDIR', '/var/tmp')) as where:
+        ok = bench_redis(build, where) and ok
     sys.exit(0 if ok else 1)
 
 
