@@ -147,6 +147,7 @@ class Test:
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     build = pathlib.Path(sys.argv[1]).resolve()
     rng = random.Random(4)
     if not (build / "tests/bench/graphs").exists():
