@@ -81,7 +81,8 @@ def walk(h):
         slots = bin(bits).count("1")
         total["by_bits"] += slots * s["elemsize"]
         total["slots_by_bits"] += slots
-        if s["sweepgen"] == sweepgen - 2:
+        # +1: cached before the sweep began, and swept when its P gives it back (mheap.go, mspan.sweepgen).
+        if s["sweepgen"] in (sweepgen - 2, sweepgen + 1):
             marked = spans.bits(s["gcmarkBits"], n)
             if spans.inline and 16 <= s["elemsize"] <= 512:
                 marked |= inline_marks(spans, s, n)

@@ -56,7 +56,10 @@ class Go:
         return env
 
     def build(self, build, fixture, variant="normal"):
-        """The path of a fixture's program, built when it is missing or older than its source."""
+        """The path of a fixture's program, built when it is missing or older than its source. A build with
+        sanitizers (BUILD/asan) takes those of the plain one."""
+        if build.name == "asan":
+            build = build.parent
         source = FIXTURES / fixture
         target = build / "go" / self.version / f"{fixture}-{variant}"
         newest = max(f.stat().st_mtime for f in source.iterdir())
