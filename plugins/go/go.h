@@ -134,6 +134,7 @@ enum {
 	GO_SPAN_SCAVENGED = 2,  /* 1.12-13, free spans. */
 	GO_SPAN_USER_ARENA = 4, /* A chunk of package arena. */
 	GO_SPAN_BAD = 8,        /* Contradicts itself; its bytes are `unknown`. */
+	GO_SPAN_BUSY = 16,      /* The thread of the P that caches it is inside mallocgc. */
 };
 
 /* One runtime.mspan that has pages, checked: start and npages lie in known arenas and no two

@@ -15,7 +15,7 @@ struct go_runtime *go_runtime_of(struct go *go, uint32_t heap)
 }
 
 /* allocBits and allocCount agree in every span (measured on all versions), but in one that a
- * thread is allocating from: nextFreeFast moves freeindex first. */
+ * thread is allocating from: nextFreeFast moves freeindex first, with m.mallocing set. */
 void go_span_count(const struct go_runtime *rt, const struct go_span *span, bool say,
 		   struct go_totals *totals, struct go_count *ret)
 {
@@ -30,7 +30,7 @@ void go_span_count(const struct go_runtime *rt, const struct go_span *span, bool
 	}
 	if (ret->slots == span->alloc_count)
 		return;
-	if ((span->flags & GO_SPAN_CACHED) && ret->slots == span->alloc_count + 1u) {
+	if ((span->flags & GO_SPAN_BUSY) && ret->slots == span->alloc_count + 1u) {
 		totals->in_flux++;
 		return;
 	}

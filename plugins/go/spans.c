@@ -325,7 +325,7 @@ const struct go_span *go_span_find(const struct go_runtime *rt, hw_addr addr)
 
 /* The spans of one mcache, an entry for each span class. Idle entries point at
  * runtime.emptymspan, which is no span of ours. */
-static void mark_mcache(struct go_runtime *rt, hw_addr mcache)
+static void mark_mcache(struct go_runtime *rt, hw_addr mcache, uint8_t flags)
 {
 	uint32_t classes = rt->layout.width[GO_MCACHE_ALLOC] / 8;
 
@@ -338,8 +338,17 @@ static void mark_mcache(struct go_runtime *rt, hw_addr mcache)
 			continue;
 		span = find(&rt->heap, start);
 		if (span && span->addr == addr)
-			span->flags |= GO_SPAN_CACHED;
+			span->flags |= flags;
 	}
+}
+
+/* Is the thread that runs this P inside mallocgc? It says so itself. */
+static bool is_allocating(const struct go_runtime *rt, hw_addr p)
+{
+	uint64_t m, mallocing;
+
+	return go_get(rt, p, GO_P_M, &m) && m && go_get(rt, m, GO_M_MALLOCING, &mallocing) &&
+	       mallocing;
 }
 
 static void mark_cached(struct go_runtime *rt)
@@ -354,7 +363,8 @@ static void mark_cached(struct go_runtime *rt)
 		    !mcache)
 			continue;
 		rt->heap.p_count++;
-		mark_mcache(rt, mcache);
+		mark_mcache(rt, mcache,
+			    is_allocating(rt, p) ? GO_SPAN_CACHED | GO_SPAN_BUSY : GO_SPAN_CACHED);
 	}
 }
 
