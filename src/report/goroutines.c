@@ -211,7 +211,7 @@ static void append_wait(GString *line, int64_t ns)
 {
 	const int64_t s = ns / 1000000000;
 
-	if (ns < 0)
+	if (s < 1)
 		return;
 	if (s < 120)
 		g_string_append_printf(line, ", at least %" PRId64 " s", s);
