@@ -49,8 +49,6 @@ CASES = [
     Case("explicit-arenas", "--threads 2 --blocks 500 --arenas 40", threads=2, quick=True),
     Case("background", FULL + " --settle 700",
          conf="background_thread:true,dirty_decay_ms:0,muzzy_decay_ms:0", quick=True),
-    Case("background-muzzy", FULL + " --settle 1500",
-         conf="background_thread:true,dirty_decay_ms:100,muzzy_decay_ms:-1", muzzy=True),
     Case("tcache-max", FULL, conf="lg_tcache_max:18"),
     Case("small-tcache", FULL, conf="lg_tcache_max:12"),
     Case("junk", FULL, conf="junk:true"),
