@@ -286,6 +286,8 @@ static bool prepare_leaks(struct run *run, GError **error)
 	if (hw_given.format && (hw_given.json || hw_given.limit))
 		return usage(error, "--format lists every leaked block: %s does not go with it",
 			     hw_given.json ? "--json" : "--limit");
+	if (hw_given.pending && !hw_given.format)
+		return usage(error, "--pending lists blocks: it needs --format csv or ndjson");
 	return prepare_graph(run, error) && read_format(&format, error);
 }
 
@@ -298,7 +300,8 @@ static bool run_leaks(struct run *run, GError **error)
 	if (!read_format(&format, error) || !build_graph(run, HW_DEPTH_MARK, &limit, error))
 		return false;
 	if (hw_given.format)
-		return hw_report_leak_list(run->output, run->session, format, error);
+		return hw_report_leak_list(run->output, run->session, format, hw_given.pending,
+					   error);
 	leaks = hw_leak_groups_query(run->session, error);
 	if (!leaks)
 		return false;
@@ -699,7 +702,8 @@ static const struct command commands[] = {
      .summary = "Live blocks that nothing holds any more",
      .more = "Heads first: blocks that nothing else that leaked points at, and one of each\n"
 	     "cycle, with the bytes that go with them. --format lists every leaked block and\n"
-	     "the head that keeps it (none: several do).",
+	     "the head that keeps it (none: several do); with --pending those that no root\n"
+	     "reaches in heaps with a collector, which is no leak.",
      .own = HW_OPTIONS_LEAKS},
     {.name = "top",
      .mode = HW_STOP_ALL,

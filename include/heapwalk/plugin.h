@@ -140,10 +140,12 @@ struct hw_heap_info {
 	uint32_t flags;        /* HW_HEAP_ bits. */
 };
 enum {
-	HW_HEAP_COLLECTED = 1,  /* A collector frees blocks: what no root reaches is pending,
-				 * and no leak. */
-	HW_HEAP_NO_PAST_END = 2 /* A word that points at the end of a block never belongs to it
-				 * (Go pads objects so that none does). */
+	HW_HEAP_COLLECTED = 1,   /* A collector frees blocks: what no root reaches is pending,
+				  * and no leak. */
+	HW_HEAP_NO_PAST_END = 2, /* A word that points at the end of a block never belongs to it
+				  * (Go pads objects so that none does). */
+	HW_HEAP_OWN_ROOTS = 4,   /* roots() names every root of its blocks: what the generic
+				  * scan finds elsewhere does not hold them. */
 };
 
 /* One heap's ledger, or one arena's. */
@@ -197,7 +199,7 @@ struct hw_root {
 	hw_addr slot;     /* Where the word stands; 0: it stands nowhere (a register). */
 	const char *kind; /* As in the JSON: global tls local register stack goroutine
 			   * finalizer special heap-external. */
-	const char *name; /* Of the variable or slot. */
+	const char *name; /* Of the variable or slot; "" of a global: as the host knows it. */
 	uint64_t value;   /* With slot 0: the word itself. */
 	hw_addr addr;     /* Of the variable that the slot is a part of; 0: the slot's. */
 	uint64_t size;    /* Its bytes; 0: 8. */

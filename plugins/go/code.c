@@ -73,6 +73,7 @@ static const struct rule rules[] = {
     {GLOBAL(memprofile_rate), 0, PICK_ONLY, {"allocmcache", "profilealloc"}},
     {GLOBAL(mprof_cycle), LOAD, PICK_ONLY, {"mProf_Malloc", "mProf_Free", "mProf_PostSweep"}},
     {GLOBAL(scavenge), XCHG, PICK_LOWEST, {"gcPaceScavenger"}}, /* 1.19 and later */
+    {GLOBAL(allfin), 0, PICK_LOWEST, {"queuefinalizer", "markroot"}},
 };
 enum { RULES = sizeof(rules) / sizeof(*rules) };
 

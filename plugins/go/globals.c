@@ -313,5 +313,6 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 		g->scavenge = settle(rt, "scavenge", 0, code.scavenge, &ways);
 	g->madvdontneed = code.madvdontneed;
 	g->advise_unused = settle(rt, "adviseUnused", 0, code.advise_unused, &ways);
+	g->allfin = code.allfin;
 	return !go->host->stopped(go->host->self);
 }

@@ -6,12 +6,14 @@
  * moduledata.c what the linker says of them, globals.c and code.c the runtime's variables;
  * read.c reads. spans.c reads arenas and spans, pages.c what has no span, unswept.c what the sweep
  * will free; ledger.c and blocks.c answer. counters.c reads the runtime's counters for memstats.c
- * and classes.c; spanlist.c, pacer.c and about.c are more reports. pclntab.c, unwind.c and
+ * and classes.c; spanlist.c, pacer.c and about.c are more reports. bits.c and typemask.c know the
+ * pointers of the heap, roots.c and rootstacks.c those into it. pclntab.c, unwind.c and
  * goroutines.c know functions and stacks, profile.c the memory profile. */
 #include "goroutines.h"
 #include "ledger.h"
 #include "profile.h"
 #include "reports.h"
+#include "roots.h"
 #include <stdio.h>
 
 static int probe(const struct hw_host *host)
@@ -81,6 +83,7 @@ static void announce(struct go_runtime *rt)
 	    .name = rt->image.name,
 	    .version = rt->version.text,
 	    .how = how,
+	    .flags = HW_HEAP_COLLECTED | HW_HEAP_NO_PAST_END,
 	};
 
 	if (!rt->globals.mheap || !rt->heap.arena_count) {
@@ -100,6 +103,8 @@ static void announce(struct go_runtime *rt)
 		 rt->is_debug_layout ? "from debug info, which differs from the table"
 		 : rt->has_debug     ? "of the table, as debug info has it"
 				     : "of the table");
+	if (rt->module_count && rt->globals.allgs)
+		info.flags |= HW_HEAP_OWN_ROOTS;
 	rt->id = host->add_heap(host->self, &info);
 	if (rt->version.minor > GO_LAST && rt->is_debug_layout)
 		host->warn(host->self, "go-version-new", false,
@@ -181,4 +186,6 @@ const struct hw_plugin hw_plugin_go = {
     .report_count = sizeof(reports) / sizeof(*reports),
     .goroutines = go_goroutines,
     .frames = go_frames,
+    .roots = go_roots,
+    .pointers = go_pointers,
 };

@@ -116,6 +116,7 @@ struct go_globals {
 	hw_addr gcphase;       /* uint32: 0 off, 1 mark, 2 mark termination. */
 	hw_addr gcpercent;     /* int32, up to 1.16. */
 	hw_addr scavenge;      /* memoryLimitGoal, gcPercentGoal: 1.19 and later. */
+	hw_addr allfin;        /* The list of blocks of the queue of finalizers. */
 };
 
 /* How a global was found. */

@@ -96,7 +96,7 @@ void hw_gather_leaf(struct gather *g, uint32_t block)
 }
 
 /* The allocator's own blocks are nobody's data. */
-bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret)
+bool hw_gather_find_named(const struct gather *g, uint64_t word, uint32_t *ret)
 {
 	uint32_t block;
 
@@ -104,6 +104,16 @@ bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret)
 		return false;
 	block = hw_table_find(g->table, word, NULL);
 	if (block == HW_NO_BLOCK || (hw_table_flags(g->table, block) & HW_BLOCK_INTERNAL))
+		return false;
+	*ret = block;
+	return true;
+}
+
+bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret)
+{
+	uint32_t block;
+
+	if (!hw_gather_find_named(g, word, &block) || hw_table_has_own_roots(g->table, block))
 		return false;
 	*ret = block;
 	return true;

@@ -3,18 +3,8 @@
 #include "graph/roots_private.h"
 #include "target/elf.h"
 
-struct globals {
-	struct gather *g;
-	uint32_t object;
-	const char *module;
-	const struct hw_mapping *mapping;
-	struct hw_range_pair variable; /* Of the node last used; empty at first. */
-	uint32_t node;
-	GHashTable *sections; /* Node + 1 by start of a section or mapping. */
-};
-
 /* The node of what has no variable's name. */
-static uint32_t unnamed_node(struct globals *s, hw_addr slot)
+static uint32_t unnamed_node(struct hw_globals *s, hw_addr slot)
 {
 	struct hw_variable section;
 	struct hw_root_node node = {.kind = HW_ROOT_GLOBAL, .module = s->module, .frame = -1};
@@ -39,7 +29,7 @@ static uint32_t unnamed_node(struct globals *s, hw_addr slot)
 
 static void found(void *arg, hw_addr slot, uint32_t block)
 {
-	struct globals *s = arg;
+	struct hw_globals *s = arg;
 	struct hw_variable variable;
 
 	if (slot < s->variable.start || slot >= s->variable.end) {
@@ -75,20 +65,53 @@ static bool is_data(const struct hw_memory *memory, const struct hw_mapping *map
 	return false;
 }
 
+void hw_globals_init(struct hw_globals *globals, struct gather *g)
+{
+	*globals = (struct hw_globals){.g = g};
+	globals->sections = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+}
+
+void hw_globals_clear(struct hw_globals *globals)
+{
+	g_hash_table_destroy(globals->sections);
+}
+
+static bool enter_mapping(struct hw_globals *s, const struct hw_mapping *mapping)
+{
+	if (mapping->owner != HW_OWNER_MODULE || mapping->module == HW_NO_MODULE)
+		return false;
+	s->mapping = mapping;
+	s->object = mapping->module;
+	s->module = s->g->memory->objects[mapping->module].name;
+	s->variable = (struct hw_range_pair){0, 0};
+	return true;
+}
+
+void hw_globals_ref(struct hw_globals *s, hw_addr slot, uint32_t block)
+{
+	const struct hw_memory *memory = s->g->memory;
+
+	if (!s->mapping || slot < s->mapping->start || slot >= s->mapping->end) {
+		uint32_t i = hw_memory_find(memory, slot);
+
+		if (i == memory->mapping_count || !enter_mapping(s, &memory->mappings[i]))
+			return;
+	}
+	found(s, slot, block);
+}
+
 void hw_gather_globals(struct gather *g)
 {
-	GHashTable *sections = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	struct hw_globals s;
+
+	hw_globals_init(&s, g);
 
 	for (uint32_t i = 0; i < g->memory->mapping_count; i++) {
 		const struct hw_mapping *mapping = &g->memory->mappings[i];
-		struct globals s = {.g = g, .mapping = mapping, .sections = sections};
 
-		if (mapping->owner != HW_OWNER_MODULE || mapping->module == HW_NO_MODULE ||
-		    !is_data(g->memory, mapping))
-			continue;
-		s.object = mapping->module;
-		s.module = g->memory->objects[mapping->module].name;
-		hw_gather_scan_rest(g, mapping->start, mapping->end, found, &s);
+		if (mapping->owner == HW_OWNER_MODULE && mapping->module != HW_NO_MODULE &&
+		    is_data(g->memory, mapping) && enter_mapping(&s, mapping))
+			hw_gather_scan_rest(g, mapping->start, mapping->end, found, &s);
 	}
-	g_hash_table_destroy(sections);
+	hw_globals_clear(&s);
 }

@@ -7,8 +7,9 @@
 
 struct named {
 	struct gather *g;
-	struct hw_root last; /* What the node last used was made of; strings interned. */
-	uint32_t node;       /* + 1; 0: none yet. */
+	struct hw_root last;       /* What the node last used was made of; strings interned. */
+	uint32_t node;             /* + 1; 0: none yet. */
+	struct hw_globals globals; /* For those the plugin has no name for. */
 };
 
 static uint32_t kind_of(const char *name)
@@ -72,8 +73,12 @@ static bool take_root(void *arg, const struct hw_root *root)
 		n->g->roots->incomplete = true;
 		return true;
 	}
-	if (!hw_gather_find(n->g, word, &block))
+	if (!hw_gather_find_named(n->g, word, &block))
 		return true;
+	if (root->slot && !*root->name && strcmp(root->kind, "global") == 0) {
+		hw_globals_ref(&n->globals, root->slot, block);
+		return !n->g->is_broken;
+	}
 	if (!n->node || !is_same(&n->last, root))
 		begin_node(n, root);
 	hw_gather_ref(n->g, n->node - 1, root->slot, block);
@@ -103,7 +108,9 @@ void hw_gather_named(struct gather *g)
 	struct named named = {.g = g};
 	const struct hw_root_sink sink = {&named, take_root, take_skip, take_thread};
 
+	hw_globals_init(&named.globals, g);
 	/* Interrupted: the caller looks at the stop flag. */
 	hw_heaps_roots(g->heaps, &sink, &g->roots->incomplete, NULL);
+	hw_globals_clear(&named.globals);
 	g->named_count = hw_gather_merge(g->named, g->named_count);
 }

@@ -39,6 +39,8 @@ void hw_gather_scan_unnamed(struct gather *g, hw_addr start, hw_addr end, hw_slo
 
 /* The block that a word points into, if that is a root's business. */
 bool hw_gather_find(const struct gather *g, uint64_t word, uint32_t *ret);
+/* The same for words that a plugin named. */
+bool hw_gather_find_named(const struct gather *g, uint64_t word, uint32_t *ret);
 
 uint32_t hw_gather_node(struct gather *g, const struct hw_root_node *node); /* Its index. */
 /* The node of a variable; tid 0 for a global. *range_ret: the bytes it takes. */
@@ -51,6 +53,21 @@ void hw_gather_leaf(struct gather *g, uint32_t block);
 
 /* Copies made of names that are put together. */
 const char *hw_gather_name(struct gather *g, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/* Words of module data, named one after the other. */
+struct hw_globals {
+	struct gather *g;
+	uint32_t object;
+	const char *module;
+	const struct hw_mapping *mapping;
+	struct hw_range_pair variable; /* Of the node last used; empty at first. */
+	uint32_t node;
+	GHashTable *sections; /* Node + 1 by start of a section or mapping. */
+};
+void hw_globals_init(struct hw_globals *globals, struct gather *g);
+void hw_globals_clear(struct hw_globals *globals);
+/* The word at slot, in module memory, points to block. */
+void hw_globals_ref(struct hw_globals *globals, hw_addr slot, uint32_t block);
 
 void hw_gather_named(struct gather *g);   /* roots_named.c: first. */
 void hw_gather_globals(struct gather *g); /* roots_globals.c */

@@ -107,6 +107,11 @@ bool hw_table_is_collected(const struct hw_table *table, uint32_t id)
 	return class_of(table, id)->heap_flags & HW_HEAP_COLLECTED;
 }
 
+bool hw_table_has_own_roots(const struct hw_table *table, uint32_t id)
+{
+	return class_of(table, id)->heap_flags & HW_HEAP_OWN_ROOTS;
+}
+
 void hw_table_span(const struct hw_table *table, hw_addr *low_ret, hw_addr *high_ret)
 {
 	*low_ret = table->low;

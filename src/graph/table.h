@@ -33,6 +33,8 @@ uint32_t hw_table_type(const struct hw_table *table, uint32_t id); /* hw_heaps t
 uint8_t hw_table_flags(const struct hw_table *table, uint32_t id);
 /* Does a collector free blocks of its heap? */
 bool hw_table_is_collected(const struct hw_table *table, uint32_t id);
+/* Does only what the heap's plugin named hold it? */
+bool hw_table_has_own_roots(const struct hw_table *table, uint32_t id);
 
 /* The live block that a word points into, by its value alone. In heaps with a header
  * of 16 bytes before each block (ptmalloc) the word less 16 is looked up among chunks, so that a

@@ -381,7 +381,8 @@ struct hw_table *hw_table_new(struct hw_heaps *heaps, struct hw_notes *notes, GE
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct hw_heap *heap = hw_heaps_at(heaps, i);
-		uint8_t flags = heap->flags & (HW_HEAP_COLLECTED | HW_HEAP_NO_PAST_END);
+		uint8_t flags =
+		    heap->flags & (HW_HEAP_COLLECTED | HW_HEAP_NO_PAST_END | HW_HEAP_OWN_ROOTS);
 
 		reader.header = heap->block_header;
 		if (hw_heaps_is_typed(heaps, i))

@@ -162,3 +162,24 @@ bool hw_leak_list_query(struct hw_session *s, hw_leak_fn fn, void *arg, GError *
 	g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
 	return false;
 }
+
+bool hw_pending_list_query(struct hw_session *s, hw_leak_fn fn, void *arg, GError **error)
+{
+	bool more = true;
+
+	for (uint32_t b = 0; b < s->graph->blocks && more; b++) {
+		const struct hw_leak_block pending = {.block = b, .head = HW_NO_BLOCK};
+
+		if (b % 65536 == 0)
+			hw_progress("listing what is pending", b, s->graph->blocks);
+		if (hw_stop_requested()) {
+			g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+			return false;
+		}
+		if (!hw_graph_is_reached(s->graph, b) && hw_table_is_collected(s->table, b) &&
+		    !(hw_table_flags(s->table, b) & HW_BLOCK_INTERNAL))
+			more = fn(arg, &pending);
+	}
+	hw_target_check(s->target, &s->notes);
+	return true;
+}

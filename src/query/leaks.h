@@ -48,4 +48,6 @@ void hw_leak_groups_free(struct hw_leak_groups *groups); /* Accepts NULL. */
 /* Every leaked block, by address. False of fn: enough. */
 typedef bool (*hw_leak_fn)(void *arg, const struct hw_leak_block *leak);
 bool hw_leak_list_query(struct hw_session *session, hw_leak_fn fn, void *arg, GError **error);
+/* Every block that is pending in a collected heap, by address. None has a head. */
+bool hw_pending_list_query(struct hw_session *session, hw_leak_fn fn, void *arg, GError **error);
 #endif

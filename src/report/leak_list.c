@@ -73,7 +73,7 @@ static bool write_leak(void *arg, const struct hw_leak_block *leak)
 }
 
 bool hw_report_leak_list(struct hw_output *output, struct hw_session *session,
-			 enum hw_lines_format format, GError **error)
+			 enum hw_lines_format format, bool pending, GError **error)
 {
 	static const char header[] = "address,size,heap,arena,type,head\n";
 	struct list l = {.output = output, .session = session, .format = format};
@@ -83,7 +83,8 @@ bool hw_report_leak_list(struct hw_output *output, struct hw_session *session,
 	l.heap_text = g_string_new(NULL);
 	if (format == HW_LINES_CSV)
 		hw_output_write(output, header, sizeof(header) - 1);
-	ok = hw_leak_list_query(session, write_leak, &l, error);
+	ok = pending ? hw_pending_list_query(session, write_leak, &l, error)
+		     : hw_leak_list_query(session, write_leak, &l, error);
 	g_string_free(l.line, TRUE);
 	g_string_free(l.heap_text, TRUE);
 	return ok;

@@ -97,6 +97,8 @@ static const GOptionEntry graph_entries[] = {LIMIT_ENTRY, GRAPH_ENTRIES, {NULL}}
 static const GOptionEntry leaks_entries[] = {
     {"format", 0, 0, G_OPTION_ARG_STRING, &hw_given.format, "Every leaked block, as csv or ndjson",
      "FORMAT"},
+    {"pending", 0, 0, G_OPTION_ARG_NONE, &hw_given.pending,
+     "With --format: what a collector will free, instead", NULL},
     LIMIT_ENTRY,
     GRAPH_ENTRIES,
     {NULL},

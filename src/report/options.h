@@ -7,7 +7,7 @@
 
 struct hw_given {
 	gboolean json, bytes, force, quiet, help, version, strict; /* Every command. */
-	gboolean quick, all, totals, strings, no_anon, retained;   /* Some commands. */
+	gboolean quick, all, totals, strings, no_anon, retained, pending;   /* Some commands. */
 	char *color, *output;
 	int width;
 	char *sysroot, *exe, **debug_dirs, *plugin_dir, *spool_dir;

@@ -82,5 +82,5 @@ bool hw_report_raw(struct hw_output *output, struct hw_session *session, const c
 
 /* Every leaked block. */
 bool hw_report_leak_list(struct hw_output *output, struct hw_session *session,
-			 enum hw_lines_format format, GError **error);
+			 enum hw_lines_format format, bool pending, GError **error);
 #endif

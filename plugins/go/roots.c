@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roots.c -- what the collector starts from (runtime/mgcmark.go: markroot): the pointers of the
+ * globals by gcdatamask and gcbssmask, goroutine stacks (rootstacks.c), finalizers that wait to
+ * run, and the records of spans: finalizers, cleanups, handles of weak pointers. Weak pointers
+ * themselves hold nothing: they lie in words that are no pointers.
+ *
+ * An object with a finalizer is held by it, until it has run. */
+#include "roots.h"
+#include <string.h>
+
+enum {
+	FIN_BLOCKS_MAX = 1 << 20,
+	FIN_BLOCK = 4096, /* _FinBlockSize, mfinal.go: {alllink, next, cnt, fin[]}. */
+	FIN_HEAD = 24,
+	FIN_BYTES = 40, /* finalizer: fn, arg, nret, fint, ot. */
+	SPECIALS_MAX = 1 << 24,
+	MASK_PIECE = 4096, /* Words of a mask looked at together. */
+};
+
+void go_root_slot(struct go_rooting *r, hw_addr slot)
+{
+	uint64_t word;
+
+	if (r->is_over || !go_word(r->rt, slot, &word) || !word || !go_span_find(r->rt, word))
+		return;
+	r->root.slot = slot;
+	r->is_over = !r->rt->host->root(r->rt->host->self, &r->root);
+}
+
+void go_root_range(struct go_rooting *r, hw_addr from, hw_addr to)
+{
+	for (from = (from + 7) & ~(hw_addr)7; from < to && to - from >= 8 && !r->is_over; from += 8)
+		go_root_slot(r, from);
+}
+
+bool go_root_mask(struct go_rooting *r, hw_addr base, hw_addr mask, uint64_t count)
+{
+	for (uint64_t at = 0; at < count && !r->is_over; at += MASK_PIECE) {
+		const uint64_t words = count - at < MASK_PIECE ? count - at : MASK_PIECE;
+		const uint8_t *bits = go_bytes(r->rt, mask + at / 8, (words + 7) / 8);
+
+		if (!bits)
+			return false;
+		for (uint64_t i = 0; i < words; i++)
+			if (bits[i / 8] >> (i % 8) & 1)
+				go_root_slot(r, base + (at + i) * 8);
+	}
+	return true;
+}
+
+static void begin_root(struct go_rooting *r, const char *kind, const char *name)
+{
+	r->root = (struct hw_root){
+	    .struct_size = sizeof(r->root), .kind = kind, .name = name, .frame = -1};
+}
+
+static void skip(struct go_rooting *r, hw_addr start, hw_addr end)
+{
+	if (start < end)
+		r->rt->host->skip(r->rt->host->self, start, end);
+}
+
+/* The host knows the names of variables. */
+static void root_section(struct go_rooting *r, hw_addr start, hw_addr end,
+			 const struct go_slice *mask)
+{
+	uint64_t count = (end - start) / 8;
+
+	begin_root(r, "global", "");
+	if (mask->len < count)
+		count = mask->len;
+	if (!go_root_mask(r, start, mask->ptr, count)) {
+		r->rt->host->warn(r->rt->host->self, "go-global-masks", true,
+				  "the map of the pointers in 0x%llx to 0x%llx is not in the "
+				  "target: every word there counts as one",
+				  (unsigned long long)start, (unsigned long long)end);
+		go_root_range(r, start, end);
+	}
+	skip(r, start, end);
+}
+
+static void root_globals(struct go_rooting *r)
+{
+	for (uint32_t i = 0; i < r->rt->module_count; i++) {
+		const struct go_moduledata *md = &r->rt->modules[i];
+
+		root_section(r, md->data, md->edata, &md->gcdatamask);
+		root_section(r, md->bss, md->ebss, &md->gcbssmask);
+		skip(r, md->noptrdata, md->enoptrdata);
+		skip(r, md->noptrbss, md->enoptrbss);
+	}
+}
+
+/* Finalizers on their way to run: the list of all blocks of the queue. */
+static void root_queue(struct go_rooting *r)
+{
+	const struct hw_host *host = r->rt->host;
+	hw_addr head = r->rt->globals.allfin;
+	hw_addr block = 0;
+
+	if (!head && !host->symbol(host->self, r->rt->image.module, "runtime.allfin", &head)) {
+		host->warn(host->self, "go-finalizer-queue", false,
+			   "the queue of finalizers that wait to run was not found: what only "
+			   "they hold counts as pending");
+		return;
+	}
+	go_word(r->rt, head, &block);
+	begin_root(r, "finalizer", "finalizers about to run");
+	for (uint32_t i = 0; block && i < FIN_BLOCKS_MAX && !r->is_over; i++) {
+		uint32_t count = 0;
+
+		go_u32(r->rt, block + 16, &count);
+		for (uint32_t f = 0; f < count && FIN_HEAD + (f + 1) * FIN_BYTES <= FIN_BLOCK;
+		     f++) {
+			const hw_addr fin = block + FIN_HEAD + f * FIN_BYTES;
+
+			go_root_slot(r, fin);
+			go_root_slot(r, fin + 8);
+			go_root_slot(r, fin + 32);
+		}
+		if (!go_word(r->rt, block, &block))
+			return;
+	}
+}
+
+/* mheap.go: the numbers of the records that matter, by version. 0: none. */
+struct kinds {
+	uint8_t finalizer, weak, cleanup;
+};
+
+static struct kinds kinds_of(const struct go_runtime *rt)
+{
+	const uint32_t minor = rt->layout.minor;
+
+	if (minor >= 25)
+		return (struct kinds){2, 3, 7};
+	return (struct kinds){1, minor >= 23 ? 2 : 0, minor >= 24 ? 6 : 0};
+}
+
+/* specialfinalizer, specialWeakHandle, specialCleanup: a special, and behind it fn, handle, fn
+ * (1.26: call, fn, arg). */
+static void root_special(struct go_rooting *r, const struct go_span *span, hw_addr special,
+			 const struct kinds *kinds)
+{
+	const uint32_t size = r->rt->layout.at[GO_SPECIAL_SIZE];
+	uint64_t offset, kind;
+
+	if (!go_get(r->rt, special, GO_SPECIAL_OFFSET, &offset) ||
+	    !go_get(r->rt, special, GO_SPECIAL_KIND, &kind) || offset >= go_span_bytes(span))
+		return;
+	if (kind == kinds->finalizer) {
+		begin_root(r, "finalizer", "finalizer");
+		go_root_slot(r, special + size);
+		r->root.slot = 0;
+		r->root.value = span->start + offset / span->elemsize * span->elemsize;
+		r->root.name = "object with a finalizer";
+		r->is_over = r->is_over || !r->rt->host->root(r->rt->host->self, &r->root);
+	} else if (kinds->weak && kind == kinds->weak) {
+		begin_root(r, "special", "handle of a weak pointer");
+		go_root_slot(r, special + size);
+	} else if (kinds->cleanup && kind == kinds->cleanup) {
+		begin_root(r, "special", "cleanup");
+		go_root_range(r, special + size,
+			      special + size + (r->rt->layout.minor >= 26 ? 24 : 8));
+	}
+}
+
+static void root_specials(struct go_rooting *r)
+{
+	const struct kinds kinds = kinds_of(r->rt);
+
+	for (uint64_t i = 0; i < r->rt->heap.span_count && !r->is_over; i++) {
+		const struct go_span *span = &r->rt->heap.spans[i];
+		uint64_t special = 0;
+
+		if (span->state != GO_SPAN_IN_USE || span->flags & GO_SPAN_BAD || !span->elemsize ||
+		    !go_get(r->rt, span->addr, GO_MSPAN_SPECIALS, &special))
+			continue;
+		for (uint32_t n = 0; special && n < SPECIALS_MAX && !r->is_over; n++) {
+			root_special(r, span, special, &kinds);
+			if (!go_get(r->rt, special, GO_SPECIAL_NEXT, &special))
+				break;
+		}
+	}
+}
+
+/* Without rodata (its file is missing) types and masks cannot be read. */
+static void check_types(struct go_rooting *r)
+{
+	const struct hw_host *host = r->rt->host;
+	uint8_t byte;
+
+	if (r->rt->layout.minor >= 22 && !go_u8(r->rt, r->rt->modules[0].types, &byte))
+		host->warn(host->self, "go-types", true,
+			   "the types of %s are not in the target (give the file with --sysroot or "
+			   "as it was): every word of objects above 512 bytes counts as a pointer",
+			   r->rt->image.name);
+}
+
+static void root_runtime(struct go_rooting *r)
+{
+	const struct hw_host *host = r->rt->host;
+
+	if (!r->rt->module_count) {
+		host->warn(host->self, "go-no-moduledata", true,
+			   "the runtime's tables are not in the target: globals are scanned word "
+			   "by word, and goroutine stacks are not known");
+		return;
+	}
+	check_types(r);
+	for (uint64_t i = 0; i < r->rt->heap.arena_count; i++)
+		skip(r, r->rt->heap.arenas[i].base, r->rt->heap.arenas[i].base + GO_ARENA);
+	root_globals(r);
+	root_queue(r);
+	root_specials(r);
+	go_root_stacks(r);
+	if (r->cut)
+		host->warn(host->self, "go-stacks-cut", true,
+			   "%llu goroutine stacks could not be followed to their end (%s): every "
+			   "word of the rest counts as a pointer",
+			   (unsigned long long)r->cut, r->why ? r->why : "");
+}
+
+bool go_roots(void *handle)
+{
+	struct go *go = handle;
+
+	for (uint64_t i = 0; i < go->count; i++) {
+		struct go_rooting *r;
+
+		if (go->runtimes[i].id == HW_NO_MODULE)
+			continue;
+		r = go->host->resize(go->host->self, NULL, 0, 1, sizeof(*r));
+		if (r) {
+			r->rt = &go->runtimes[i];
+			r->sites = go_sites_new(r->rt);
+		}
+		if (r && r->sites)
+			root_runtime(r);
+		if (!r || !r->sites || r->no_memory) {
+			if (r) {
+				go_sites_free(r->sites);
+				go->host->resize(go->host->self, r, 1, 0, sizeof(*r));
+			}
+			go->host->fail(go->host->self, "no memory for the roots");
+			return false;
+		}
+		go_sites_free(r->sites);
+		go->host->resize(go->host->self, r, 1, 0, sizeof(*r));
+	}
+	return true;
+}

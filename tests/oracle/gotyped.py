@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the roots of a Go heap reach equals what Go's own collector keeps, by address: a core of a
+process whose goroutines are all parked and whose collector is off, and then, in the same process,
+runtime.GC twice and debug.WriteHeapDump.
+
+usage: gotyped.py BUILD [--matrix]   without: the Go of this machine"""
+
+import csv
+import io
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gobuild  # noqa: E402
+import godump  # noqa: E402
+from dump import Failed, Skip  # noqa: E402
+
+def run_fixture(program, folder):
+    """A core at the moment all is parked, and the heap dump of what two collections kept."""
+    dump, core = folder / "heapdump", folder / "core"
+    with subprocess.Popen([str(program), str(dump)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, cwd=folder) as child:
+        try:
+            if child.stdout.readline().strip() != "ready":
+                raise Failed("the fixture did not get ready")
+            done = subprocess.run(["gcore", "-o", str(folder / "c"), str(child.pid)],
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False)
+            part = folder / f"c.{child.pid}"
+            if done.returncode or not part.exists():
+                raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
+            part.rename(core)
+            child.stdin.write("go\n")
+            child.stdin.flush()
+            if not child.stdout.readline().startswith("done"):
+                raise Failed("the fixture did not collect")
+        finally:
+            child.send_signal(signal.SIGKILL)
+    return core, godump.read(dump)
+
+
+def listed(heapwalk, core, *args):
+    done = subprocess.run([str(heapwalk), *args[:1], str(core), *args[1:]], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise Failed(f"{args[0]}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    return {int(row["address"], 16): int(row["size"])
+            for row in csv.DictReader(io.StringIO(done.stdout)) if row["heap"].startswith("go")}
+
+
+class Memory:
+    """The bytes of a core, by address."""
+
+    def __init__(self, core):
+        self.file = open(core, "rb")
+        head = self.file.read(64)
+        offset, count = struct.unpack_from("<Q", head, 32)[0], struct.unpack_from("<H", head, 56)[0]
+        self.file.seek(offset)
+        headers = self.file.read(56 * count)
+        self.loads = [(h[3], h[5], h[2]) for h in struct.iter_unpack("<IIQQQQQQ", headers) if h[0] == 1]
+
+    def read(self, addr, size):
+        for start, length, offset in self.loads:
+            if start <= addr and addr + size <= start + length:
+                self.file.seek(offset + addr - start)
+                return self.file.read(size)
+        return b""
+
+
+def compare(heapwalk, core, dump):
+    """A slot of the garbage that the first collection freed may have been used anew before the dump:
+    it holds other bytes than in the core (a waiting goroutine's sudog, a runtime table). From 1.22 on WriteHeapDump also lists the pointer bits at the end of small spans: what was not
+    live in the core is left out."""
+    live = listed(heapwalk, core, "blocks", "--state", "live", "--format", "csv")
+    pending = listed(heapwalk, core, "leaks", "--format", "csv", "--pending")
+    reached = live.keys() - pending.keys()
+    kept = dump.objects.keys() & live.keys()
+    memory = Memory(core)
+    new = {a for a in kept - reached
+           if memory.read(a, dump.objects[a].size) != bytes(dump.objects[a].body)}
+    if len(new) > 4:
+        raise Failed(f"{len(new)} slots look used anew")
+    return live, reached, kept - new, kept - new - reached, reached - kept
+
+
+def toolchains(build, args):
+    if not args:
+        return {go.version: go for go in gobuild.own()} or {"go": "Go is not installed"}
+    found = gobuild.matrix(build)
+    return found if "--matrix" in args else {v: found[v] for v in args}
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    passed = failed = skipped = 0
+    for version, go in toolchains(build, sys.argv[2:]).items():
+        for variant in ("normal", "stripped"):
+            try:
+                if isinstance(go, str):
+                    raise Skip(go)
+                if not shutil.which("gcore"):
+                    raise Skip("gcore is not installed")
+                with tempfile.TemporaryDirectory(prefix="heapwalk-gotyped-") as folder:
+                    core, dump = run_fixture(go.build(build, "typed", variant), pathlib.Path(folder))
+                    live, reached, kept, missing, more = compare(build / "heapwalk", core, dump)
+                    if os.environ.get("KEEP"):
+                        shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
+            except Skip as why:
+                skipped += 1
+                print(f"skip  {version} {variant}: {why}")
+                continue
+            except Failed as why:
+                failed += 1
+                print(f"not ok  {version} {variant}: {why}")
+                continue
+            ok = not missing and not more
+            print(f"{'ok' if ok else 'not ok'}  {version} {variant}: {len(live)} live, {len(reached)} reached, "
+                  f"{len(kept)} kept by the collector, {len(missing)} missing, {len(more)} more")
+            describe("missing", missing, live)
+            describe("more", more, live)
+            passed += ok
+            failed += not ok
+    print(f"gotyped: {passed} passed, {failed} failed, {skipped} skipped")
+    return failed != 0
+
+
+def describe(what, which, live):
+    sizes = {}
+    for a in which:
+        sizes.setdefault(live[a], []).append(a)
+    for size, at in sorted(sizes.items())[:12]:
+        print(f"    {what}: {len(at)} of {size} bytes, first {min(at):#x}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
