@@ -15,7 +15,7 @@ build="gcc make libc6-dev pkg-config libelf-dev libdw-dev libglib2.0-dev zlib1g-
 demo="$build gdb"
 # The tests without any of the last line tell so and skip what needs it.
 check="$build check python3
-       gdb python3-jsonschema procps nginx-light postgresql zstd lz4 xz-utils libjemalloc2
+       gdb python3-jsonschema procps nginx-light postgresql golang-go etcd-server zstd lz4 xz-utils libjemalloc2
        libjemalloc-dev redis-tools bind9"
 
 mode=missing
