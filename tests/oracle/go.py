@@ -57,12 +57,9 @@ CGO_MINORS = (12, 17, 19, 21, 24, 26)
 
 
 def cases_of(go, matrix):
-    cases = list(CASES)
-    if not matrix or go.minor in PIE_MINORS:
-        cases += PIE
-    if not matrix or go.minor in CGO_MINORS:
-        cases += CGO
-    return cases
+    if not matrix:  # Those that need most: no symbols, no fixed address, another heap beside.
+        return CASES + [c for c in PIE + CGO if "stripped" in c.name]
+    return CASES + (PIE if go.minor in PIE_MINORS else []) + (CGO if go.minor in CGO_MINORS else [])
 
 
 class Run:
@@ -189,7 +186,7 @@ def run_cases(build, go, matrix, only, score, keep):
                 shutil.rmtree(work, ignore_errors=True)
 
 
-BUSY_DUMPS = 4
+BUSY_DUMPS = 2
 BUSY_DUMPS_MATRIX = 3
 
 
