@@ -270,13 +270,14 @@ static bool tell(void *arg, hw_addr addr)
 	out.label_count = c->labels->count;
 	if (g.lockedm)
 		out.flags |= HW_GOROUTINE_LOCKED;
-	return host->goroutine(host->self, &out);
+	return c->receiver(c->self, &out);
 }
 
-static bool tell_all(const struct go_runtime *rt)
+static bool tell_all(const struct go_runtime *rt, go_goroutine_fn receiver, void *self)
 {
 	const struct hw_host *host = rt->host;
-	struct go_census c = {.rt = rt, .sites = go_sites_new(rt)};
+	struct go_census c = {
+	    .rt = rt, .sites = go_sites_new(rt), .receiver = receiver, .self = self};
 	bool ok;
 
 	c.labels = host->resize(host->self, NULL, 0, 1, sizeof(*c.labels));
@@ -300,10 +301,8 @@ static bool tell_all(const struct go_runtime *rt)
 	return ok;
 }
 
-bool go_goroutines(void *handle)
+bool go_goroutines_each(const struct go *go, go_goroutine_fn receiver, void *self)
 {
-	struct go *go = handle;
-
 	for (uint64_t i = 0; i < go->count; i++) {
 		const struct go_runtime *rt = &go->runtimes[i];
 
@@ -316,8 +315,16 @@ bool go_goroutines(void *handle)
 				       rt->image.name);
 			continue;
 		}
-		if (!tell_all(rt))
+		if (!tell_all(rt, receiver, self))
 			return false;
 	}
 	return true;
+}
+
+bool go_goroutines(void *handle)
+{
+	const struct go *go = handle;
+
+	return !go->count ||
+	       go_goroutines_each(go, go->runtimes[0].host->goroutine, go->runtimes[0].host->self);
 }

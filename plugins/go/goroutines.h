@@ -5,6 +5,9 @@
 #include "labels.h"
 #include "unwind.h"
 
+/* False: stop. */
+typedef bool (*go_goroutine_fn)(void *self, const struct hw_goroutine *goroutine);
+
 /* One round over a runtime's goroutines. */
 struct go_census {
 	const struct go_runtime *rt;
@@ -16,10 +19,15 @@ struct go_census {
 	int64_t now;     /* nanotime() was at least this; 0: nothing is known. */
 	bool no_memory;
 	struct go_labels *labels; /* Room for those of one. */
+	go_goroutine_fn receiver;
+	void *self; /* Of receiver. */
 };
 
 /* runtime.allgs; its elements are *g. */
 bool go_allgs(const struct go_runtime *rt, struct go_slice *ret);
+
+/* Every goroutine that is not dead, of every runtime. False after fail(). */
+bool go_goroutines_each(const struct go *go, go_goroutine_fn receiver, void *self);
 
 /* For struct hw_plugin. */
 bool go_goroutines(void *handle);

@@ -9,6 +9,7 @@
 const struct go_runtime *go_reported(const struct go *go, const struct hw_emit *out);
 
 bool go_report_classes(void *handle, const struct hw_emit *out);
+bool go_report_goroutines(void *handle, const struct hw_emit *out);
 bool go_report_gc(void *handle, const struct hw_emit *out);
 bool go_report_scavenger(void *handle, const struct hw_emit *out);
 bool go_report_spans(void *handle, const struct hw_emit *out);

@@ -116,6 +116,8 @@ class Run:
         score.check(f"{name} raw profile", lambda: gopprof.check(tool, core, self.work))
         score.check(f"{name} goroutines", lambda: gocheck.check_goroutines(
             tool.json("goroutines", core), truth, extra_runnable(self.case)))
+        score.check(f"{name} goroutine report", lambda: gocheck.check_goroutine_report(
+            self.report("goroutines", core), tool.json("goroutines", core, "--all")))
 
     def report(self, name, core):
         if name not in self.tool.run("plugin", "go", core).decode():

@@ -212,6 +212,24 @@ MAIN = 1
 RUNNING = ("running", "syscall", "runnable")  # What the main goroutine does at the dump.
 
 
+def check_goroutine_report(report, answer):
+    """The plugin's own list against the core's groups, which the truth has judged: every id, its
+    state, and the stacks' bytes."""
+    need_complete(report, "goroutines report")
+    mine, groups = report["data"], answer["data"]
+    for key in ("total", "system"):
+        equal(key, mine[key], groups[key])
+    listed = collections.Counter((g["id"], g["state"], g["system"]) for g in mine["goroutines"])
+    grouped = collections.Counter((m["id"], g["state"], g["system"])
+                                  for g in groups["groups"] for m in g["goroutines"])
+    if listed != grouped:
+        raise Failed(f"listed only {listed - grouped}, grouped only {grouped - listed}")
+    equal("stack bytes", mine["stack_bytes"], sum(g["stack_bytes"] for g in groups["groups"]))
+    for g in mine["goroutines"]:
+        if not g["function"]:
+            raise Failed(f"goroutine {g['id']} stands nowhere")
+
+
 def check_goroutines(answer, truth, more=None):
     """more: {function: count} of runnable ones that are not in the truth. Groups of equal stacks, their states, functions and lines; the main goroutine, which has moved
     on since, by its outermost frame."""
