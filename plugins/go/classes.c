@@ -2,6 +2,7 @@
 /* classes.c -- the report `classes`: one row for each span class that has spans. */
 #include "counters.h"
 #include "reports.h"
+#include "sizeclasses.h"
 
 enum { SPAN_CLASSES = 256, SPARSE = 4 /* a span at most 1/4 in use */ };
 
@@ -13,26 +14,12 @@ struct row {
 	uint32_t example_slots;
 };
 
-/* runtime/sizeclasses.go. Up to 1.15 without 24: so 32 follows 16 there. */
-static const uint32_t sizes[] = {
-    8,     16,    24,    32,    48,    64,    80,    96,    112,   128,   144,  160,   176,   192,
-    208,   224,   240,   256,   288,   320,   352,   384,   416,   448,   480,  512,   576,   640,
-    704,   768,   896,   1024,  1152,  1280,  1408,  1536,  1792,  2048,  2304, 2688,  3072,  3200,
-    3456,  4096,  4864,  5376,  6144,  6528,  6784,  6912,  8192,  9472,  9728, 10240, 10880, 12288,
-    13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768};
-
 /* What an object of a class can waste at most: the class below did not fit. */
 static uint64_t waste_max(const struct go_runtime *rt, uint64_t size)
 {
-	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		uint64_t below = i ? sizes[i - 1] : 0;
+	struct go_class class = go_class_of(rt, size);
 
-		if (size == 32 && rt->layout.minor <= 15)
-			below = 16;
-		if (sizes[i] == size)
-			return size - below - 1;
-	}
-	return 0;
+	return class.size ? class.size - class.below - 1 : 0;
 }
 
 static hw_addr first_live(const struct go_span *s, const struct go_count *count)

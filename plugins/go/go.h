@@ -171,6 +171,7 @@ struct go_heap {
 	uint64_t span_count, span_room;
 	uint32_t sweepgen;
 	uint32_t p_count;
+	uint32_t allocating; /* Of these, in mallocgc. */
 };
 
 /* One Go runtime of the target. */

@@ -236,6 +236,10 @@ static bool tell(void *arg, hw_addr addr)
 		host->damage(host->self, addr, "a g is not in the target");
 		return true;
 	}
+	/* proc.go: a g leaves that state before allgadd() lists it. */
+	if (g.status == GO_STATUS_IDLE)
+		host->damage(host->self, addr, "g %llu is listed but was never set up",
+			     (unsigned long long)g.goid);
 	if (is_gone(g.status))
 		return true;
 	if (!is_sane(&g)) {

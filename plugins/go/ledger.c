@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.c -- the heap's bytes by state, for each arena of 64 MiB and for what the runtime
  * took from the system outside of them. Metadata only: mspans, allocBits, page bits. */
-#include "ledger.h"
+#include "counters.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -192,6 +192,30 @@ static void add(struct hw_ledger *to, const struct hw_ledger *from)
 	to->releasable += from->releasable;
 }
 
+/* The runtime counts the same pages and bytes as it goes. Between a change and its counting
+ * there are a few instructions, and then the answer is off by that one, too. */
+static void check_counters(const struct go_runtime *rt, const struct go_totals *t)
+{
+	const struct hw_host *host = rt->host;
+	struct go_counters c = {0};
+
+	go_counters(rt, &c);
+	if (c.has_heap && (c.heap_inuse != t->inuse || c.heap_released != t->released ||
+			   c.heap_idle != t->idle + t->released))
+		host->warn(
+		    host->self, "go-counters-disagree", true,
+		    "spans and page bits have %llu bytes in use, %llu idle, %llu released; the "
+		    "runtime's counters say %llu, %llu and %llu: a thread was inside the page "
+		    "allocator, or something is damaged",
+		    (unsigned long long)t->inuse, (unsigned long long)(t->idle + t->released),
+		    (unsigned long long)t->released, (unsigned long long)c.heap_inuse,
+		    (unsigned long long)c.heap_idle, (unsigned long long)c.heap_released);
+	if (c.has_alloc && !rt->heap.allocating && !t->sweeping && c.heap_alloc != t->alloc_bytes)
+		host->warn(host->self, "go-counters-disagree", true,
+			   "spans have %llu bytes allocated, the runtime's counters say %llu",
+			   (unsigned long long)t->alloc_bytes, (unsigned long long)c.heap_alloc);
+}
+
 /* What every answer about this heap must say. */
 static void warn_states(const struct go_runtime *rt, const struct go_totals *t,
 			const struct hw_ledger *sum)
@@ -207,6 +231,8 @@ static void warn_states(const struct go_runtime *rt, const struct go_totals *t,
 	if (go_word(rt, rt->globals.mheap, &lock) && lock)
 		host->warn(host->self, "go-heap-locked", false,
 			   "mheap_.lock was held: a thread was changing spans or page bits");
+	else
+		check_counters(rt, t);
 	if (t->in_flux)
 		host->warn(host->self, "go-in-flux", false,
 			   "%llu spans had an object that was just being made; it counts as live",

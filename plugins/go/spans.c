@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spans.c -- arenas and spans of mheap_ (runtime/mheap.go), read once and checked: what is
  * behind this file may trust struct go_span. */
-#include "go.h"
+#include "sizeclasses.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,16 +134,13 @@ static bool in_arenas(const struct go_heap *heap, hw_addr start, uint64_t bytes)
 	return true;
 }
 
-static bool is_sound(const struct go_span *s)
+static bool is_sound(const struct go_runtime *rt, const struct go_span *s)
 {
 	if (s->state != GO_SPAN_IN_USE)
 		return true;
-	/* Large ones (class 0) have one slot; a user arena's chunk ends before its bitmap. */
-	if (s->spanclass < 2 && s->nelems != 1)
-		return false;
 	return s->elemsize && s->nelems && s->nelems <= GO_SLOTS_MAX &&
 	       s->elemsize <= go_span_bytes(s) / s->nelems && s->freeindex <= s->nelems &&
-	       s->alloc_count <= s->nelems;
+	       s->alloc_count <= s->nelems && go_class_fits(rt, s);
 }
 
 /* Does the arena's own table name this mspan for the span's first page? */
@@ -209,7 +206,7 @@ static bool read_span(const struct go_runtime *rt, hw_addr addr, struct go_span 
 				 (unsigned long long)s.start);
 		return false;
 	}
-	if (!is_sound(&s)) {
+	if (!is_sound(rt, &s)) {
 		rt->host->damage(rt->host->self, addr,
 				 "mspan of 0x%llx has impossible sizes; its bytes are unknown",
 				 (unsigned long long)s.start);
@@ -355,6 +352,7 @@ static void mark_cached(struct go_runtime *rt)
 {
 	struct go_slice allp;
 	uint64_t p, mcache;
+	bool is_busy;
 
 	if (!go_slice_read(rt, rt->globals.allp, &allp) || allp.len > UINT16_MAX)
 		return;
@@ -363,8 +361,9 @@ static void mark_cached(struct go_runtime *rt)
 		    !mcache)
 			continue;
 		rt->heap.p_count++;
-		mark_mcache(rt, mcache,
-			    is_allocating(rt, p) ? GO_SPAN_CACHED | GO_SPAN_BUSY : GO_SPAN_CACHED);
+		is_busy = is_allocating(rt, p);
+		rt->heap.allocating += is_busy;
+		mark_mcache(rt, mcache, is_busy ? GO_SPAN_CACHED | GO_SPAN_BUSY : GO_SPAN_CACHED);
 	}
 }
 

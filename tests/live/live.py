@@ -146,7 +146,7 @@ SNAPSHOTS = {"snapshot": (), "packed": ("--compress", "zstd"), "bare": ("--no-co
 
 def check_kernel_side(tool, pid, path):
     """A snapshot reconciles as the process does."""
-    there = tool.json("summary", pid)["data"]
+    there = tool.json("summary", pid, "--mode", "stop")["data"] # All of it, however slow the machine.
     here = tool.json("summary", path)["data"]
     for key in ("rss", "pss", "swap", "lazy"):
         if abs(there["process"][key] - here["process"][key]) > 64 << 10:

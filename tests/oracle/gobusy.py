@@ -16,12 +16,13 @@ from heapwalk import Heapwalk, check_sums
 SCRIPT = pathlib.Path(__file__).with_name("gdbgo.py")
 MARK = 1
 
-# Inside these a thread may have taken a span and not counted it yet, or the other way round.
-IN_BETWEEN = ("runtime.(*mheap).", "runtime.(*mcache).", "runtime.(*mcentral).", "runtime.(*sweepLocked).sweep",
+# Inside these a thread may have taken a span and not counted it yet, or the other way round; the scavenger marks
+# pages allocated while it gives them back.
+IN_BETWEEN = ("runtime.(*pageAlloc).", "runtime.(*pageCache).", "runtime.(*mheap).", "runtime.(*mcache).", "runtime.(*mcentral).", "runtime.(*sweepLocked).sweep",
               "runtime.(*mspan).sweep")
 
 # What heapwalk may say then.
-IN_FLIGHT = {"go-pages-lost", "go-in-flux", "go-heap-locked", "go-sweeping"}
+IN_FLIGHT = {"go-pages-lost", "go-counters-disagree", "go-in-flux", "go-heap-locked", "go-sweeping"}
 
 
 def second_opinion(program, core):
