@@ -16,6 +16,8 @@ struct reader {
 	struct copy *copy;
 	struct tcache *tcache;
 	uint32_t number;
+	bool has_stack;     /* A bin with room was met; */
+	uint16_t stack_end; /* low 16 bits of where its room ends. */
 };
 
 static void bad_pointer(struct reader *r, hw_addr slot, hw_addr pointer)
@@ -77,6 +79,25 @@ static bool bin_range(const struct version_layout *v, const uint8_t *bin, hw_add
 	}
 }
 
+/* The room of a tcache's bins lies end to end in one allocation (cache_bin.c,
+ * cache_bin_init()); bins that are off have none. */
+static bool follows(struct reader *r, const uint8_t *bin)
+{
+	uint16_t full, empty;
+
+	if (r->copy->version->tcache_kind != TCACHE_STACK)
+		return true;
+	memcpy(&full, bin + 18, 2);
+	memcpy(&empty, bin + 20, 2);
+	if (full == empty)
+		return true;
+	if (r->has_stack && full != r->stack_end)
+		return false;
+	r->has_stack = true;
+	r->stack_end = empty;
+	return true;
+}
+
 static bool read_bin(struct reader *r, hw_addr at, uint32_t szind)
 {
 	uint8_t buf[CACHE_BIN_SIZE];
@@ -85,7 +106,8 @@ static bool read_bin(struct reader *r, hw_addr at, uint32_t szind)
 	hw_addr from = 0;
 	uint64_t count = 0;
 
-	if (!bin || !bin_range(r->copy->version, bin, &from, &count) || count > TCACHE_COUNT_MAX) {
+	if (!bin || !bin_range(r->copy->version, bin, &from, &count) || count > TCACHE_COUNT_MAX ||
+	    !follows(r, bin)) {
 		r->copy->is_exact = false;
 		if (t->bad++ == 0)
 			r->je->host->damage(r->je->host->self, at,
