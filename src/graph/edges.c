@@ -10,7 +10,9 @@
  * waits for its turn and then empties itself in between.
  *
  * In heaps whose plugin tells where references are, it is asked for a window of many blocks at
- * once, and only the words it names are looked at. */
+ * once, and only the words it names are looked at.
+ *
+ * Longer than most files: the scan, its threads and the two kinds of heaps share the buffers. */
 #include "graph/edges.h"
 #include "base/array.h"
 #include "base/error.h"
