@@ -24,6 +24,9 @@ import time
 BLOCKS = 400000
 TRIES = 4
 SOON = 3.0  # Seconds; a loaded machine needs some of them.
+# Seconds: the first line comes a second after the start, the next ones 0.1 s apart.
+PAST_FIRST, PAST_NEXT = 1.1, 0.12
+SLICES = (0.02, 0.01, 0.005, 0.002)
 COMMANDS = [["leaks"], ["roots"], ["tree"], ["pins"], ["threads"], ["why", "--size", ">64"],
             ["top", "--by", "size", "--retained"], ["leaks", "--format", "csv", "-o", "out"]]
 
@@ -101,46 +104,47 @@ class Test:
             faults.append("no signal came in time")
         self.say(f"SIGINT {' '.join(args)} ({hits} of {TRIES} in time)", faults)
 
-    def on_terminal(self, stop_at):
-        """All it wrote to a terminal. Stopped for longer than a second on the way, so that the
-        phase it is in is a long one."""
+    def on_terminal(self, slice_s):
+        """All it wrote to a terminal. It runs for a slice at a time and is stopped in between,
+        long enough for the next line to be due: no phase longer than a slice goes unseen."""
         pid, fd = pty.fork()
         if pid == 0:
             os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"})
             os.execv(self.tool, [self.tool, "roots", self.core])
-        time.sleep(stop_at)
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(1.3)
-        os.kill(pid, signal.SIGCONT)
-        out = b""
+        os.set_blocking(fd, False)
+        out, is_first = b"", True
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            try:
+                out += os.read(fd, 65536)
+            except OSError: # Nothing new, or it is at its end.
+                pass
+            time.sleep(slice_s)
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(PAST_FIRST if is_first else PAST_NEXT)
+            os.kill(pid, signal.SIGCONT)
+            is_first = False
         try:
             while piece := os.read(fd, 65536):
                 out += piece
         except OSError:
             pass
-        os.waitpid(pid, 0)
         os.close(fd)
         return out.decode(errors="replace")
 
-    def progress(self, rng):
-        began = time.monotonic()
+    def progress(self):
         with self.start(["roots"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             err = process.communicate(timeout=120)[1]
-        length = time.monotonic() - began
         faults = [f"no terminal, and yet {err!r}"] if b"\033" in err or b"\r" in err else []
         wanted = {"bytes": r"\[[#.]{10}\] +\d+ %  [0-9.]+ [KMG]iB of [0-9.]+ [KMG]iB",
                   "time left": r"\[[#.]{10}\] .*, \d+ (s|min) left"}
-        for i in range(40):
-            if not wanted:
-                break
-            text = self.on_terminal(rng.uniform(0.05, length) if i else length / 3)
-            *lines, rest = text.split("\r\033[K")
-            if not lines: # It was all but done when it was stopped.
-                continue
+        for slice_s in SLICES:
+            *lines, rest = self.on_terminal(slice_s).split("\r\033[K")
             if any(word in rest for word in (" left", "[##", "[..")):
                 faults.append(f"the line is not wiped: {rest[:80]!r}")
             wanted = {k: v for k, v in wanted.items()
                       if not any(re.search(v, line) for line in lines)}
+            if not wanted:
+                break
         faults += [f"no line shows {what}" for what in wanted]
         self.say("progress", faults)
 
@@ -163,7 +167,7 @@ def main():
         test = Test(build, core, where)
         for args in COMMANDS:
             test.command(args, rng)
-        test.progress(rng)
+        test.progress()
     print(f"interrupt: {test.passed} passed, {test.failed} failed, 0 skipped")
     return 1 if test.failed else 0
 
