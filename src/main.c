@@ -293,11 +293,16 @@ static bool prepare_leaks(struct run *run, GError **error)
 
 static bool run_leaks(struct run *run, GError **error)
 {
+	struct hw_graph_request request;
 	struct hw_leak_groups *leaks;
 	enum hw_lines_format format;
 	uint32_t limit;
 
-	if (!read_format(&format, error) || !build_graph(run, HW_DEPTH_MARK, &limit, error))
+	if (!read_format(&format, error) || !hw_ask_limit(&limit, error) ||
+	    !hw_ask_graph(HW_DEPTH_MARK, &request, error))
+		return false;
+	request.is_unnamed = true; /* No root is shown. */
+	if (!hw_session_graph(run->session, &request, error))
 		return false;
 	if (hw_given.format)
 		return hw_report_leak_list(run->output, run->session, format, hw_given.pending,

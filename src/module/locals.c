@@ -155,7 +155,7 @@ const struct hw_local *hw_modules_locals(struct hw_modules *modules, const struc
 	struct hw_locals *locals;
 
 	*count_ret = 0;
-	if (!modules->dwfl)
+	if (!modules->dwfl || modules->is_unnamed)
 		return NULL;
 	if (!modules->locals)
 		modules->locals =

@@ -23,6 +23,10 @@ struct hw_modules *hw_modules_new(const struct hw_memory *memory,
 bool hw_modules_move(struct hw_modules *modules, const struct hw_memory *memory);
 void hw_modules_free(struct hw_modules *modules); /* Accepts NULL. */
 
+/* From now on frames get no function, file and line, and no local variables: separate debug
+ * files, dear to open, are not opened for them. Stacks are walked as before. */
+void hw_modules_leave_unnamed(struct hw_modules *modules, bool is_unnamed);
+
 /* Address of a defined symbol of an object (index into memory->objects); for a
  * thread-local one its offset in the module's TLS block. False when unknown. */
 bool hw_modules_symbol(struct hw_modules *modules, uint32_t object, const char *name, hw_addr *ret);

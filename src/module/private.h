@@ -22,6 +22,7 @@ struct hw_modules {
 	bool is_vdso_asked;
 	bool is_attach_asked; /* unwind.c: is_attached is the answer. */
 	bool is_attached;
+	bool is_unnamed; /* Frames get no function, file and line, and no variables. */
 };
 
 /* What is known of one object. */

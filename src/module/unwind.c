@@ -142,6 +142,11 @@ static struct hw_place *make_place(struct hw_modules *modules, hw_addr pc)
 	return place;
 }
 
+void hw_modules_leave_unnamed(struct hw_modules *modules, bool is_unnamed)
+{
+	modules->is_unnamed = is_unnamed;
+}
+
 /* Many threads wait in the same places. */
 static void name_frame(struct hw_modules *modules, struct hw_frame *frame)
 {
@@ -282,7 +287,7 @@ bool hw_unwind_thread(struct hw_modules *modules, uint32_t index, struct hw_fram
 	}
 	fill_cfa(walk.frames, walk.count);
 	fill_last(modules, &walk.frames[walk.count - 1]);
-	for (size_t i = 0; i < walk.count; i++)
+	for (size_t i = 0; i < walk.count && !modules->is_unnamed; i++)
 		name_frame(modules, &walk.frames[i]);
 	shrunk = hw_array_resize(walk.frames, walk.room, walk.count, sizeof(*walk.frames));
 	if (!shrunk) {

@@ -17,6 +17,7 @@ static bool make_roots(struct hw_session *s, const struct hw_graph_request *requ
 	const struct hw_roots_options options = {.no_anon = request->no_anon};
 
 	hw_progress("unwinding stacks", 0, 0);
+	hw_modules_leave_unnamed(s->modules, request->is_unnamed);
 	s->stacks = hw_stacks_new(s->memory, s->modules, s->threads, &s->notes, error);
 	if (!s->stacks)
 		return false;
