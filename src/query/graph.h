@@ -16,7 +16,7 @@ enum hw_depth {
 struct hw_graph_request {
 	enum hw_depth depth;
 	bool no_anon;     /* Anonymous memory nobody owns is no root. */
-	bool is_unnamed;  /* Nobody reads the names of frames and locals: saves reading debug files. */
+	bool is_unnamed;  /* Frames and locals without names: no debug file is read. */
 	uint32_t threads; /* 0: as many as there are processors. */
 };
 
