@@ -435,6 +435,10 @@ struct hw_host {
 	/* The nearest symbol at or below a code address, for people; borrowed until close(),
 	 * NULL when there is none. */
 	const char *(*name)(void *self, hw_addr addr, uint64_t *offset_ret);
+
+	/* During open(): `size` (4 or 8) bytes at addr are not zero while a thread changes a
+	 * heap. A living process is let go on for a moment when one of them is not zero. */
+	void (*lock)(void *self, hw_addr addr, uint32_t size);
 };
 
 /* Where the bytes of a raw output go. */

@@ -122,6 +122,7 @@ static void announce(struct go_runtime *rt)
 			   rt->pclntab ? "the code of the functions that use it was not recognised"
 				       : "the program's file is missing; give it with --exe or "
 					 "--sysroot");
+	host->lock(host->self, rt->globals.mheap, 8); /* mheap_.lock, and its key, come first. */
 	claim(rt);
 }
 

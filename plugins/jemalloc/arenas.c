@@ -128,6 +128,7 @@ static uint32_t count_locked(struct jemalloc *je, const struct version_layout *v
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t word;
 
+		je->host->lock(je->host->self, mutexes[i] + v->mutex_lock, 4);
 		/* pthread_mutex_t.__lock: 1 locked, 2 with waiters. */
 		locked +=
 		    read_u32(je, mutexes[i] + v->mutex_lock, &word) && (word == 1 || word == 2);

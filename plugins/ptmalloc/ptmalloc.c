@@ -114,8 +114,10 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 		 libc->by_symbol ? "symbol" : "structure", libc->state->versions,
 		 libc->safe_linking_known ? (libc->safe_linking ? "safe-linking" : "plain links")
 					  : "links not seen");
-	for (uint64_t i = 0; i < libc->arena_count; i++)
+	for (uint64_t i = 0; i < libc->arena_count; i++) {
 		locked += libc->arenas[i].is_locked;
+		host->lock(host->self, libc->arenas[i].addr + STATE_MUTEX, 4);
+	}
 	if (locked) {
 		libc->is_exact = false;
 		info.confidence = HW_CONSERVATIVE;

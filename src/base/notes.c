@@ -126,13 +126,3 @@ void hw_notes_rewind(struct hw_notes *notes, const struct hw_notes_mark *mark)
 	notes->damage_count = mark->damage_count;
 	notes->incomplete = mark->incomplete;
 }
-
-bool hw_notes_has_suffix(const struct hw_notes *notes, const struct hw_notes_mark *mark,
-			 const char *suffix)
-{
-	for (guint i = mark->warnings; i < notes->warnings->len; i++)
-		if (g_str_has_suffix(((struct hw_warning *)notes->warnings->pdata[i])->code,
-				     suffix))
-			return true;
-	return false;
-}

@@ -49,7 +49,4 @@ struct hw_notes_mark {
 };
 struct hw_notes_mark hw_notes_mark(const struct hw_notes *notes);
 void hw_notes_rewind(struct hw_notes *notes, const struct hw_notes_mark *mark);
-/* Is there a warning since mark whose code ends so? */
-bool hw_notes_has_suffix(const struct hw_notes *notes, const struct hw_notes_mark *mark,
-			 const char *suffix);
 #endif

@@ -10,6 +10,7 @@
 #include "memory/memory.h"
 #include "module/module.h"
 #include "module/threads.h"
+#include "target/process.h"
 
 struct hw_arena_ledger {
 	uint32_t arena;
@@ -105,6 +106,9 @@ bool hw_heaps_report_raw(struct hw_heaps *heaps, const char *plugin, const char 
 
 /* All claims, by start; they may overlap. Borrowed. */
 const struct hw_claimed *hw_heaps_claims(const struct hw_heaps *heaps, uint32_t *count_ret);
+
+/* Where the locks of allocators are, as far as the plugins told. Borrowed. */
+const struct hw_lock *hw_heaps_locks(const struct hw_heaps *heaps, uint32_t *count_ret);
 
 /* The heap whose claim covers addr, or NULL. */
 struct hw_heap *hw_heaps_owner(struct hw_heaps *heaps, hw_addr addr);

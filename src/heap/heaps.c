@@ -189,6 +189,7 @@ struct hw_heaps *hw_heaps_new(const struct hw_plugins *plugins, struct hw_memory
 	heaps->heaps = g_ptr_array_new_with_free_func(free_heap);
 	heaps->claims = g_array_new(FALSE, TRUE, sizeof(struct hw_claimed));
 	heaps->claim_names = g_ptr_array_new_with_free_func(g_free);
+	heaps->locks = g_array_new(FALSE, TRUE, sizeof(struct hw_lock));
 	heaps->types = g_ptr_array_new_with_free_func(g_free);
 	heaps->type_ids = g_hash_table_new(g_str_hash, g_str_equal);
 	g_ptr_array_add(heaps->types, g_strdup(""));
@@ -212,6 +213,7 @@ void hw_heaps_free(struct hw_heaps *heaps)
 	g_ptr_array_unref(heaps->heaps);
 	g_array_unref(heaps->claims);
 	g_ptr_array_unref(heaps->claim_names);
+	g_array_unref(heaps->locks);
 	g_hash_table_unref(heaps->type_ids);
 	g_ptr_array_unref(heaps->types);
 	g_free(heaps);
@@ -428,6 +430,12 @@ bool hw_heaps_report_raw(struct hw_heaps *heaps, const char *plugin, const char 
 		return false;
 	}
 	return found->write(in->handle, format, sink) || take_failure(in, report, error);
+}
+
+const struct hw_lock *hw_heaps_locks(const struct hw_heaps *heaps, uint32_t *count_ret)
+{
+	*count_ret = heaps->locks->len;
+	return (const struct hw_lock *)(const void *)heaps->locks->data;
 }
 
 const struct hw_claimed *hw_heaps_claims(const struct hw_heaps *heaps, uint32_t *count_ret)

@@ -307,6 +307,14 @@ static bool goroutine(void *self, const struct hw_goroutine *found)
 	return in->goroutine(in->goroutine_arg, in->plugin, in->handle, &copy);
 }
 
+static void lock(void *self, hw_addr addr, uint32_t size)
+{
+	const struct hw_lock found = {addr, size};
+
+	if (size == 4 || size == 8)
+		g_array_append_val(((struct hw_instance *)self)->heaps->locks, found);
+}
+
 void hw_host_init(struct hw_instance *instance)
 {
 	instance->host = (struct hw_host){
@@ -338,5 +346,6 @@ void hw_host_init(struct hw_instance *instance)
 	    .stopped = stopped,
 	    .goroutine = goroutine,
 	    .name = name,
+	    .lock = lock,
 	};
 }

@@ -31,6 +31,7 @@ struct hw_heaps {
 	GPtrArray *heaps;       /* struct hw_heap *. */
 	GArray *claims;         /* struct hw_claimed; sorted once all plugins are open. */
 	GPtrArray *claim_names; /* Same order as claims until sorted; see heaps.c. */
+	GArray *locks;          /* struct hw_lock. */
 	GPtrArray *types;       /* char *; index 0 is "". */
 	GHashTable *type_ids;
 };

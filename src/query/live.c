@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* live.c -- the pipeline over a process that must not stand still for long.
  *
- * The work is rehearsed while the process runs: symbols are looked up, and it shows which
- * pages the decoders want. Then the process is stopped, those pages are read in one go,
- * and the work is done again with what has changed; what it looks at besides is read as
- * it goes. A thread caught inside its allocator is let go on for a moment. When the
- * deadline comes first, the process is let go at once, that work is thrown away, and the
- * pipeline is built over what had been read. */
+ * The work is rehearsed while the process runs: symbols are looked up, and it shows where
+ * the locks of allocators are and which pages the decoders want. Then the process is
+ * stopped, with no thread inside an allocator if that can be had.
+ *
+ * Stop mode copies all of it, lets it go and works on the copy. Budget mode reads the pages
+ * that were wanted in one go, and does the work again with what has changed; what it looks
+ * at besides is read as it goes. When the deadline comes first, the process is let go at
+ * once, that work is thrown away, and the pipeline is built over what had been read. */
 #include "query/live.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/text.h"
 #include <stdlib.h>
-#include <unistd.h>
 
-#define ATTEMPTS   5
-#define PAUSE_US   1000 /* After the first; each later one waits a millisecond more. */
-#define TELL_NS    ((uint64_t)100 * 1000 * 1000)
-#define LOCKED     "-locked"
-#define LEAVE_OVER ((uint64_t)20 * 1000 * 1000) /* Another attempt needs so much budget. */
+#define TELL_NS ((uint64_t)100 * 1000 * 1000)
 
 int32_t hw_session_pid(const char *word)
 {
@@ -91,27 +88,37 @@ static bool is_fatal(const GError *error)
 		error->code == HW_ERROR_USAGE);
 }
 
+/* Where the allocators' locks are. */
+static bool expect_locks(struct hw_session *s, GError **error)
+{
+	uint32_t count;
+	const struct hw_lock *locks = hw_heaps_locks(s->heaps, &count);
+
+	if (hw_process_expect_locks(s->process, locks, count))
+		return true;
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of locks");
+	return false;
+}
+
 static bool rehearse(struct hw_session *s, const struct hw_options *options, GError **error)
 {
 	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
-	const bool is_all = options->live.process.mode == HW_STOP_ALL;
+	const enum hw_stop_mode mode = options->live.process.mode;
 	struct earlier none = {0};
 	struct hw_target *target = hw_process_look(s->process, error);
 	g_autoptr(GError) problem = NULL;
 
 	if (!target)
 		return false;
-	if (!work(s, options, target, &none, !is_all, &problem) && is_fatal(problem)) {
+	if (!work(s, options, target, &none, mode != HW_STOP_ALL, &problem) &&
+	    (is_fatal(problem) || mode == HW_STOP_NONE)) {
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return false;
 	}
-	if (options->live.process.mode == HW_STOP_NONE && problem) {
-		g_propagate_error(error, g_steal_pointer(&problem));
-		return false;
-	}
-	if (options->live.process.mode != HW_STOP_NONE)
-		hw_notes_rewind(&s->notes, &mark);
-	return true;
+	if (mode == HW_STOP_NONE)
+		return true;
+	hw_notes_rewind(&s->notes, &mark);
+	return !s->heaps || expect_locks(s, error);
 }
 
 static void tell(const struct hw_session *s, const struct hw_options *options, uint64_t bytes,
@@ -133,8 +140,6 @@ static bool prepare(struct hw_session *s, const struct hw_options *options, GErr
 	uint64_t bytes;
 	uint64_t ns;
 
-	if (options->live.process.mode != HW_STOP_ALL)
-		return true;
 	hw_progress("making room", 0, 0);
 	if (!hw_process_prepare(s->process, &bytes, &ns, error))
 		return false;
@@ -143,36 +148,43 @@ static bool prepare(struct hw_session *s, const struct hw_options *options, GErr
 	return true;
 }
 
-enum outcome { DONE, LOCKED_NOW, FAILED };
-
-/* One stop. Nothing may be printed between stop() and release(). */
-static enum outcome attempt(struct hw_session *s, const struct hw_options *options, bool is_last,
-			    GError **error)
+/* It runs again. False, and *error is set, when that was not for the deadline's sake. */
+static bool let_go(struct hw_session *s, bool ok, GError **problem, GError **error)
 {
-	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
-	const bool is_all = options->live.process.mode == HW_STOP_ALL;
-	struct earlier earlier = set_aside(s);
-	g_autoptr(GError) problem = NULL;
-	bool ok;
-
-	ok = work(s, options, hw_process_stop(s->process, &problem), &earlier, !is_all, &problem);
-	if (ok && !is_last && hw_notes_has_suffix(&s->notes, &mark, LOCKED) &&
-	    hw_process_time_left(s->process) > LEAVE_OVER) {
-		hw_process_release(s->process);
-		hw_notes_rewind(&s->notes, &mark);
-		forget(s, &earlier);
-		return LOCKED_NOW;
-	}
-	if (ok && is_all)
-		ok = hw_process_read_all(s->process, &problem);
 	hw_process_account(s->process);
 	hw_process_release(s->process);
 	hw_stop_abandon(false);
-	forget(s, &earlier);
+	hw_progress_mute(false);
 	if (ok || (hw_process_is_late(s->process) && !hw_stop_requested()))
-		return DONE;
-	g_propagate_error(error, g_steal_pointer(&problem));
-	return FAILED;
+		return true;
+	g_propagate_error(error, g_steal_pointer(problem));
+	return false;
+}
+
+/* Nothing may be printed while it stands. */
+static bool copy_all(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	struct earlier earlier;
+	struct hw_target *target;
+	bool ok;
+
+	if (!prepare(s, options, error))
+		return false;
+	earlier = set_aside(s);
+	hw_progress_mute(true);
+	target = hw_process_stop(s->process, &problem);
+	ok = target && hw_process_read_all(s->process, &problem);
+	ok = let_go(s, ok, &problem, error);
+	if (ok && hw_process_freeze(s->process, target, &s->notes)) {
+		ok = work(s, options, g_steal_pointer(&target), &earlier, false, error);
+	} else if (ok) {
+		hw_target_free(g_steal_pointer(&target));
+		ok = work(s, options, hw_process_rest(s->process, error), &earlier, false, error);
+	}
+	hw_target_free(target);
+	forget(s, &earlier);
+	return ok;
 }
 
 /* The deadline came first: over what was read, from the start. */
@@ -185,28 +197,23 @@ static bool build_rest(struct hw_session *s, const struct hw_options *options, G
 	return ok;
 }
 
-static bool stop_and_read(struct hw_session *s, const struct hw_options *options, GError **error)
+static bool work_in_budget(struct hw_session *s, const struct hw_options *options, GError **error)
 {
-	struct hw_notes_mark mark;
-	enum outcome outcome = LOCKED_NOW;
+	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
+	struct earlier earlier = set_aside(s);
+	g_autoptr(GError) problem = NULL;
+	bool ok;
 
-	if (!prepare(s, options, error))
-		return false;
-	mark = hw_notes_mark(&s->notes);
 	hw_progress_mute(true);
-	for (int i = 0; outcome == LOCKED_NOW; i++) {
-		if (i)
-			usleep((useconds_t)(i * PAUSE_US));
-		outcome = attempt(s, options, i == ATTEMPTS - 1, error);
-	}
-	hw_progress_mute(false);
-	if (outcome == FAILED)
+	ok = work(s, options, hw_process_stop(s->process, &problem), &earlier, true, &problem);
+	ok = let_go(s, ok, &problem, error);
+	forget(s, &earlier);
+	if (!ok)
 		return false;
 	if (hw_process_is_late(s->process))
 		hw_notes_rewind(&s->notes, &mark);
-	if (hw_process_freeze(s->process, s->target, &s->notes))
-		return true;
-	return build_rest(s, options, error);
+	return hw_process_freeze(s->process, s->target, &s->notes) ||
+	       build_rest(s, options, error);
 }
 
 bool hw_session_open_process(struct hw_session *s, int32_t pid, const struct hw_options *options,
@@ -215,8 +222,10 @@ bool hw_session_open_process(struct hw_session *s, int32_t pid, const struct hw_
 	s->process = hw_process_open(pid, &options->live.process, error);
 	if (!s->process || !rehearse(s, options, error))
 		return false;
-	if (options->live.process.mode != HW_STOP_NONE)
-		return stop_and_read(s, options, error);
+	if (options->live.process.mode == HW_STOP_ALL)
+		return copy_all(s, options, error);
+	if (options->live.process.mode == HW_STOP_BUDGET)
+		return work_in_budget(s, options, error);
 	hw_notes_missing(&s->notes, "not-stopped", "leave --mode nostop out",
 			 "%s ran on while it was read: totals are of no one moment, and without "
 			 "registers blocks cached by threads may count as live",

@@ -93,6 +93,9 @@ struct hw_process {
 	size_t learned_count;
 	size_t learned_room;
 
+	struct hw_lock *locks; /* Of its allocators, as the rehearsal found them. */
+	uint32_t lock_count;
+
 	struct live_thread *threads;
 	size_t thread_count;
 	size_t thread_room;
@@ -132,6 +135,8 @@ void live_refuse(const struct hw_process *process, int errnum, const char *what,
 /* live_stop.c */
 bool live_seize(struct hw_process *process, GError **error);
 void live_detach(struct hw_process *process); /* Async-signal-safe. */
+/* Is one of process->locks held? Of a process that stands. */
+bool live_is_locked(const struct hw_process *process);
 bool live_registers(struct hw_process *process, GError **error);
 void live_arm(struct hw_process *process);
 void live_disarm(struct hw_process *process);

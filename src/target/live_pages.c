@@ -69,7 +69,10 @@ static int scan_map(struct hw_process *process, const struct live_map *map)
 	    .vec = (uint64_t)(uintptr_t)regions,
 	    .vec_len = REGIONS,
 	    .category_anyof_mask = LIVE_PRESENT | LIVE_SWAPPED,
-	    .return_mask = LIVE_FILE | LIVE_PRESENT | LIVE_SWAPPED | LIVE_ZERO | LIVE_HUGE,
+	    /* LIVE_FILE looks at the kernel's record of every page, which makes it many times
+	     * as slow; private memory of no file has none. */
+	    .return_mask = (map->is_file || map->is_shared ? LIVE_FILE : 0) | LIVE_PRESENT |
+			   LIVE_SWAPPED | LIVE_ZERO | LIVE_HUGE,
 	};
 
 	while (arg.start < map->end) {

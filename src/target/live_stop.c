@@ -251,6 +251,31 @@ bool live_seize(struct hw_process *process, GError **error)
 	return false;
 }
 
+bool live_is_locked(const struct hw_process *process)
+{
+	enum { BATCH = 256 };
+	uint64_t words[BATCH];
+	struct iovec to[BATCH], from[BATCH];
+
+	for (uint32_t i = 0, n; i < process->lock_count; i += n) {
+		const struct hw_lock *locks = &process->locks[i];
+
+		n = MIN(BATCH, process->lock_count - i);
+		memset(words, 0, sizeof(words));
+		for (uint32_t k = 0; k < n; k++) {
+			to[k] = (struct iovec){&words[k], locks[k].size};
+			from[k] = (struct iovec){(void *)(uintptr_t)locks[k].addr, locks[k].size};
+		}
+		/* What cannot be read any more is no lock. */
+		if (process_vm_readv(process->pid, to, n, from, n, 0) <= 0)
+			continue;
+		for (uint32_t k = 0; k < n; k++)
+			if (words[k])
+				return true;
+	}
+	return false;
+}
+
 void live_detach(struct hw_process *process)
 {
 	if (process->state != LIVE_STOPPED || process->tracer != (pid_t)syscall(SYS_gettid))

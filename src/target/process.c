@@ -4,8 +4,6 @@
 #include "target/process.h"
 #include "base/array.h"
 #include "base/error.h"
-#include "base/pool.h"
-#include "base/stop.h"
 #include "base/text.h"
 #include "target/live.h"
 #include <errno.h>
@@ -13,17 +11,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <unistd.h>
 
-#define UNIT          ((uint64_t)4 << 20) /* What one reader takes at a time. */
-#define SAMPLE        ((uint64_t)8 << 20)
-#define READERS       4
-#define HEADROOM_TOLD ((uint64_t)2 << 30)
+#define SAMPLE     ((uint64_t)8 << 20) /* Read to tell how long all will take, */
+#define PIECE      ((uint64_t)4 << 20) /* so much at a time. */
+#define ATTEMPTS   5                   /* To stop it while no allocator is locked. */
+#define PAUSE_US   1000                /* After the first; each later one waits as much more. */
+#define LEAVE_OVER ((uint64_t)20 * 1000 * 1000) /* Of the budget, for another attempt. */
 
 static void set_root(struct hw_process *process)
 {
@@ -162,6 +160,7 @@ void hw_process_close(struct hw_process *process)
 	hw_array_resize(process->maps, process->map_room, 0, sizeof(*process->maps));
 	hw_array_resize(process->runs, process->run_room, 0, sizeof(*process->runs));
 	hw_array_resize(process->learned, process->learned_room, 0, sizeof(*process->learned));
+	hw_array_resize(process->locks, process->lock_count, 0, sizeof(*process->locks));
 	hw_array_resize(process->threads, process->thread_room, 0, sizeof(*process->threads));
 	hw_array_resize(process->registers, process->register_room, 0, sizeof(*process->registers));
 	hw_array_resize(process->floats, process->register_room * sizeof(struct user_fpregs_struct),
@@ -252,13 +251,13 @@ static uint64_t wanted_bytes(const struct hw_process *process)
 /* Time to read `bytes`, from a sample of what is there. The process runs. */
 static uint64_t estimate(const struct hw_process *process, uint64_t bytes)
 {
-	g_autofree uint8_t *buffer = g_malloc(UNIT);
+	g_autofree uint8_t *buffer = g_malloc(PIECE);
 	uint64_t began = live_now_ns();
 	uint64_t done = 0;
 
 	for (size_t i = 0, m = 0; i < process->run_count && done < SAMPLE; i++) {
 		struct live_run run = process->runs[i];
-		struct iovec to = {buffer, UNIT};
+		struct iovec to = {buffer, PIECE};
 		struct iovec from;
 		ssize_t got;
 
@@ -267,7 +266,7 @@ static uint64_t estimate(const struct hw_process *process, uint64_t bytes)
 		if (m == process->map_count ||
 		    !live_wanted(&process->maps[m], &run, run.start, run.end))
 			continue;
-		to.iov_len = MIN(UNIT, run.end - run.start);
+		to.iov_len = MIN(PIECE, run.end - run.start);
 		from = (struct iovec){(void *)(uintptr_t)run.start, to.iov_len};
 		got = process_vm_readv(process->pid, &to, 1, &from, 1, 0);
 		done += got > 0 ? (uint64_t)got : 0;
@@ -316,6 +315,39 @@ static void set_deadline(struct hw_process *process)
 		    (budget > process->stopped_ns ? budget - process->stopped_ns : 1);
 }
 
+bool hw_process_expect_locks(struct hw_process *process, const struct hw_lock *locks,
+			     uint32_t count)
+{
+	struct hw_lock *copy = hw_array_resize(process->locks, process->lock_count, count,
+					       sizeof(*process->locks));
+
+	if (count && !copy)
+		return false;
+	process->locks = copy;
+	process->lock_count = count;
+	if (count)
+		memcpy(copy, locks, count * sizeof(*locks));
+	return true;
+}
+
+/* Every thread stands still, outside of malloc() if that can be had: a lock is not held for
+ * long. The deadline runs from here on. */
+static bool stand_still(struct hw_process *process, GError **error)
+{
+	for (unsigned i = 1;; i++) {
+		if (!live_seize(process, error))
+			return false;
+		set_deadline(process);
+		if (i == ATTEMPTS || hw_process_time_left(process) <= LEAVE_OVER ||
+		    !live_is_locked(process))
+			break;
+		live_detach(process);
+		usleep(i * PAUSE_US);
+	}
+	live_arm(process);
+	return true;
+}
+
 struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
 {
 	struct hw_target *target = NULL;
@@ -327,103 +359,18 @@ struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
 	if (!live_spool_clean(process))
 		return NULL;
 	live_spool_expect(process);
-	if (!live_seize(process, error))
+	if (!stand_still(process, error))
 		return NULL;
-	set_deadline(process);
 	if (live_registers(process, error) && take_stock(process, error))
 		target = live_target_new(process, error);
 	if (!target) {
-		live_detach(process);
+		hw_process_release(process);
 		return NULL;
 	}
-	/* A few MiB, without which nothing can be said: read even when the time is over. */
-	live_fill_first(process);
-	live_arm(process);
-	live_fill_learned(process);
+	/* What every answer needs comes first where time may run out. */
+	if (process->deadline_ns && live_fill_first(process))
+		live_fill_learned(process);
 	return target;
-}
-
-/* Reading everything, several at a time. */
-struct unit {
-	const struct live_map *map;
-	hw_addr start;
-	hw_addr end;
-};
-
-struct reading {
-	struct hw_process *process;
-	struct unit *units;
-	size_t count;
-	size_t room;
-	atomic_size_t next;
-};
-
-static bool add_units(struct reading *reading)
-{
-	struct hw_process *process = reading->process;
-
-	for (size_t i = 0; i < process->map_count; i++) {
-		const struct live_map *map = &process->maps[i];
-		size_t run = live_find_run(process, map->start);
-
-		for (; map->is_kept && run < process->run_count &&
-		       process->runs[run].start < map->end;
-		     run++) {
-			hw_addr start = process->runs[run].start;
-			struct unit *last =
-			    reading->count ? &reading->units[reading->count - 1] : NULL;
-
-			/* Units are whole, so that a chunk has one reader. */
-			start = map->start + (start - map->start) / UNIT * UNIT;
-			for (; start < MIN(process->runs[run].end, map->end); start += UNIT) {
-				if (last && last->map == map && last->start >= start)
-					continue;
-				if (!hw_array_reserve((void **)&reading->units, &reading->room,
-						      reading->count, sizeof(*reading->units)))
-					return false;
-				last = &reading->units[reading->count++];
-				*last = (struct unit){map, start, MIN(start + UNIT, map->end)};
-			}
-		}
-	}
-	return true;
-}
-
-static void read_units(void *arg, uint32_t worker)
-{
-	struct reading *reading = arg;
-	struct hw_process *process = reading->process;
-	size_t i;
-
-	(void)worker;
-	while (!hw_stop_requested() && hw_process_time_left(process) &&
-	       (i = atomic_fetch_add(&reading->next, 1)) < reading->count) {
-		const struct unit *unit = &reading->units[i];
-		uint64_t place = unit->map->spool + (unit->start - unit->map->start);
-
-		live_copy(process, unit->map, unit->start, unit->end);
-		live_mark_done(process, place, place + (unit->end - unit->start));
-	}
-}
-
-bool hw_process_read_all(struct hw_process *process, GError **error)
-{
-	struct reading reading = {.process = process};
-	bool is_done = add_units(&reading);
-
-	/* Readers look at the clock themselves: nothing is let go while one copies. */
-	live_disarm(process);
-	atomic_store(&process->spool.used, 0);
-	if (is_done)
-		hw_pool_run(MIN(hw_pool_threads(0), READERS), read_units, &reading);
-	else
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
-	hw_array_resize(reading.units, reading.room, 0, sizeof(*reading.units));
-	if (is_done && hw_stop_requested()) {
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
-		return false;
-	}
-	return is_done;
 }
 
 void hw_process_account(struct hw_process *process)
@@ -446,108 +393,6 @@ void hw_process_release(struct hw_process *process)
 bool hw_process_is_late(const struct hw_process *process)
 {
 	return process->state == LIVE_LATE;
-}
-
-struct hw_process_gap {
-	uint64_t swapped;
-	uint64_t unread;
-	uint64_t wanted;
-};
-
-static void count_gap(const struct hw_process *process, struct hw_process_gap *gap)
-{
-	for (size_t i = 0, m = 0; i < process->run_count; i++) {
-		struct live_run run = process->runs[i];
-		const struct live_map *map;
-
-		while (m < process->map_count && process->maps[m].end <= run.start)
-			m++;
-		if (m == process->map_count)
-			break;
-		map = &process->maps[m];
-		if ((run.flags & LIVE_SWAPPED) && map->is_kept)
-			gap->swapped += run.end - run.start;
-		if (!live_wanted(map, &run, run.start, run.end))
-			continue;
-		gap->wanted += run.end - run.start;
-		for (hw_addr at = run.start; at < run.end;) {
-			uint64_t place = map->spool + (at - map->start);
-			hw_addr next = MIN(run.end, at + (LIVE_CHUNK - place % LIVE_CHUNK));
-
-			if (!live_is_done(process, place))
-				gap->unread += next - at;
-			at = next;
-		}
-	}
-}
-
-static void tell_gap(const struct hw_process *process, const struct hw_process_gap *gap,
-		     bool is_late, struct hw_notes *notes)
-{
-	char a[32], b[32];
-
-	if (gap->swapped)
-		hw_notes_missing(notes, "swapped", NULL,
-				 "%s of the process is swapped out and was not read: reading would "
-				 "bring it back into its memory",
-				 hw_text_size(a, sizeof(a), gap->swapped));
-	if (process->headroom != UINT64_MAX && process->headroom < HEADROOM_TOLD)
-		hw_notes_warn(
-		    notes, "same-cgroup", "run heapwalk outside of the container",
-		    "heapwalk runs under the same memory limit as the process: %s are left, "
-		    "and heapwalk takes at most %s of that for pages it reads",
-		    hw_text_size(a, sizeof(a), process->headroom),
-		    hw_text_size(b, sizeof(b), process->spool.limit));
-	if (process->is_early)
-		hw_notes_warn(
-		    notes, "kernel-early", NULL,
-		    "what the kernel counts is from just before the stop: there was no time "
-		    "left for it");
-	if (process->unreadable)
-		hw_notes_missing(notes, "unreadable", NULL, "the kernel refused %s of the process",
-				 hw_text_size(a, sizeof(a), process->unreadable));
-	if (process->spool_full)
-		hw_notes_missing(notes, "spool-full", "give more room with --spool-dir",
-				 "%s of the process had no room in %s",
-				 hw_text_size(a, sizeof(a), process->spool_full),
-				 process->spool.dir);
-	if (is_late)
-		hw_notes_missing(
-		    notes, "stop-budget", "a larger --max-stop, or --mode stop, reads all",
-		    "%s of %s were not read: the process was let go after %" PRIu64 " ms",
-		    hw_text_size(a, sizeof(a), gap->unread),
-		    hw_text_size(b, sizeof(b), gap->wanted), process->stopped_ns / 1000000);
-}
-
-bool hw_process_freeze(struct hw_process *process, struct hw_target *target, struct hw_notes *notes)
-{
-	struct hw_process_gap gap = {0};
-	bool is_late = process->state == LIVE_LATE ||
-		       (process->options.mode == HW_STOP_ALL && !hw_process_time_left(process));
-
-	process->state = LIVE_FROZEN;
-	count_gap(process, &gap);
-	tell_gap(process, &gap, is_late && gap.unread, notes);
-	/* Holes too: nothing faults any more. */
-	if (!gap.unread)
-		mprotect(process->spool.in, process->spool.size, PROT_READ);
-	if (target)
-		target->stopped_ns = process->stopped_ns;
-	return !(is_late && gap.unread);
-}
-
-struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
-{
-	struct hw_target *target = live_target_new(process, error);
-
-	if (!target)
-		return NULL;
-	target->stopped_ns = process->stopped_ns;
-	/* What was not read is in no segment; the rest are pages and holes. What the work that
-	 * was thrown away had looked at is forgotten with it. */
-	atomic_store(&process->missed, 0);
-	mprotect(process->spool.in, process->spool.size, PROT_READ);
-	return target;
 }
 
 uint64_t hw_process_time_left(const struct hw_process *process)

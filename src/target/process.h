@@ -10,7 +10,8 @@
  *   hw_process_open()      may we? what is there?
  *   hw_process_look()      a target to rehearse with; the process runs on
  *   hw_process_prepare()   room in the spool for all that will be read
- *   hw_process_stop()      every thread stands still; a target of that moment
+ *   hw_process_stop()      every thread stands still, outside of its allocators if possible;
+ *                          a target of that moment
  *   hw_process_read_all()  all of it into the spool
  *   hw_process_release()   the threads run again
  *   hw_process_freeze()    what was not read is missing from now on
@@ -40,6 +41,12 @@ struct hw_process_options {
 
 struct hw_process;
 
+/* size (4 or 8) bytes that are not zero while a thread is inside an allocator. */
+struct hw_lock {
+	hw_addr addr;
+	uint32_t size;
+};
+
 /* Looks at pid without touching it. Errors: TARGET (gone, zombie, kernel thread),
  * PERMISSION, UNSUPPORTED (32-bit), each with what was found to be the cause and what
  * to do. options is copied, spool_dir borrowed. NULL on error. */
@@ -56,8 +63,13 @@ struct hw_target *hw_process_look(struct hw_process *process, GError **error);
 bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_t *expected_ns_ret,
 			GError **error);
 
-/* Stops every thread and makes a target of the moment. What a look() before read is
- * read again. On error the process runs. */
+/* The locks that stop() looks at: while one is held it lets the process go on for a moment,
+ * a few times at most. locks is copied. False: no memory. */
+bool hw_process_expect_locks(struct hw_process *process, const struct hw_lock *locks,
+			     uint32_t count);
+/* Stops every thread and makes a target of the moment. Where there is a deadline, which runs
+ * from here on, modules' data and what a look() before read is read again. On error the
+ * process runs. */
 struct hw_target *hw_process_stop(struct hw_process *process, GError **error);
 /* Everything into the spool, or as much as the deadline allows. False when the user
  * interrupted (the process still stands) or the spool failed. */

@@ -419,6 +419,11 @@ static const char *no_name(void *self G_GNUC_UNUSED, hw_addr addr G_GNUC_UNUSED,
 	return NULL;
 }
 
+static void no_lock(void *self G_GNUC_UNUSED, hw_addr addr G_GNUC_UNUSED,
+		    uint32_t size G_GNUC_UNUSED)
+{
+}
+
 static bool stopped(void *self)
 {
 	struct fake_host *fake = self;
@@ -454,4 +459,5 @@ const struct hw_host fake_host_calls = {
     .resize = resize,
     .stopped = stopped,
     .name = no_name,
+    .lock = no_lock,
 };
