@@ -7,8 +7,9 @@
  * read.c reads. spans.c reads arenas and spans, pages.c what has no span, unswept.c what the sweep
  * will free; ledger.c and blocks.c answer. counters.c reads the runtime's counters for memstats.c
  * and classes.c; spanlist.c, pacer.c and about.c are more reports. bits.c and typemask.c know the
- * pointers of the heap, roots.c and rootstacks.c those into it. pclntab.c, unwind.c and
- * goroutines.c know functions and stacks, profile.c the memory profile. */
+ * pointers of the heap, roots.c and rootstacks.c those into it. types.c, typekinds.c
+ * and typeslots.c read type descriptors. pclntab.c, unwind.c and goroutines.c know functions and
+ * stacks, profile.c the memory profile. */
 #include "goroutines.h"
 #include "ledger.h"
 #include "profile.h"
@@ -167,6 +168,7 @@ static const struct hw_report reports[] = {
     {.name = "runtime",
      .summary = "the Go runtimes found: version, image, tables",
      .run = go_report_runtime},
+    {.name = "types", .summary = "the type descriptors of the program", .run = go_report_types},
     {.name = "profile",
      .summary = "the memory profile: where memory was allocated, in use and in all",
      .run = go_report_profile,

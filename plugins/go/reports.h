@@ -14,5 +14,6 @@ bool go_report_gc(void *handle, const struct hw_emit *out);
 bool go_report_scavenger(void *handle, const struct hw_emit *out);
 bool go_report_spans(void *handle, const struct hw_emit *out);
 bool go_report_memstats(void *handle, const struct hw_emit *out);
+bool go_report_types(void *handle, const struct hw_emit *out);
 bool go_report_runtime(void *handle, const struct hw_emit *out);
 #endif
