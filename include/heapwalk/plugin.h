@@ -23,6 +23,7 @@
  *   pointers() which words of a range of blocks may hold references
  *   roots()    the roots of a runtime: slots the generic scan would not find, and
  *              with skip() the memory it must not look at
+ *   view()     how much of its block one reference sees
  *   reports[]  tables of the plugin's own
  *   close()
  *
@@ -210,6 +211,47 @@ struct hw_root {
 	int32_t line;       /* 0: not known. */
 	int32_t frame;      /* Number of the stack frame, 0 the innermost; -1: none. */
 	uint64_t goroutine; /* Id; 0: none. */
+};
+
+/* One reference to a block, for view(). */
+struct hw_reference {
+	uint32_t struct_size;
+	uint32_t reserved;
+	hw_addr slot;         /* Where the word stands; 0: a register, or nowhere. */
+	uint64_t value;       /* The word: an address in the block. */
+	hw_addr source;       /* The block that slot is in; 0: slot is in none. */
+	uint64_t source_size; /* Its bytes. */
+	hw_addr block;        /* What is referred to. */
+	uint64_t size;        /* Its bytes. */
+};
+
+enum hw_view_kind {
+	HW_VIEW_POINTER = 0, /* To one value. */
+	HW_VIEW_STRING,
+	HW_VIEW_SLICE,
+	HW_VIEW_WHOLE, /* Whoever has the reference may use all of the block. */
+	HW_VIEW_KINDS
+};
+
+/* What a reference sees of its block: [start, start + length). */
+struct hw_view {
+	uint32_t struct_size;
+	uint32_t kind;       /* enum hw_view_kind. */
+	uint32_t confidence; /* enum hw_confidence; of kind and length. */
+	uint32_t reserved;
+	hw_addr start;     /* In the block, or at its end. */
+	uint64_t length;   /* Bytes, no more than the block has; of HW_VIEW_WHOLE not used. */
+	uint64_t capacity; /* Bytes from start on, at least length: what a slice may grow into.
+			    * Of the other kinds not used. */
+};
+
+/* Which of a block's bytes are the allocator's choice. Offsets from its start. */
+struct hw_extent {
+	uint32_t struct_size;
+	uint32_t reserved;
+	uint64_t head;  /* The program's own bytes begin here: behind a header. */
+	uint64_t below; /* What was asked for ends behind this, or the block would have been a
+			 * smaller one: bytes from here on may be rounding. */
 };
 
 /* A task of a runtime with a scheduler of its own (a goroutine); during goroutines(). */
@@ -499,6 +541,14 @@ struct hw_plugin {
 	 * nothing), or a part of a huge one. False: not known here, and every word counts.
 	 * Called from several threads at once, after open(), without regard to blocks(). */
 	bool (*pointers)(void *handle, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits);
+	/* Optional (NULL: what a reference sees is not known). How much of its block, one of
+	 * this heap, a reference sees. False: not known. After roots(); called from
+	 * several threads at once. */
+	bool (*view)(void *handle, uint32_t heap, const struct hw_reference *reference,
+		     struct hw_view *ret);
+	/* Optional (NULL: head is 0 and nothing is rounding). False: not known of this one. */
+	bool (*extent)(void *handle, uint32_t heap, hw_addr block, uint64_t size,
+		       struct hw_extent *ret);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

@@ -7,14 +7,16 @@
  * read.c reads. spans.c reads arenas and spans, pages.c what has no span, unswept.c what the sweep
  * will free; ledger.c and blocks.c answer. counters.c reads the runtime's counters for memstats.c
  * and classes.c; spanlist.c, pacer.c and about.c are more reports. bits.c and typemask.c know the
- * pointers of the heap, roots.c and rootstacks.c those into it. types.c, typekinds.c
- * and typeslots.c read type descriptors. pclntab.c, unwind.c and goroutines.c know functions and
- * stacks, profile.c the memory profile. */
+ * pointers of the heap, roots.c and rootstacks.c those into it. types.c, typekinds.c and
+ * typeslots.c read type descriptors; views.c and viewtypes.c know how much of its block a
+ * reference sees. pclntab.c, unwind.c and goroutines.c know functions and stacks, profile.c the
+ * memory profile. */
 #include "goroutines.h"
 #include "ledger.h"
 #include "profile.h"
 #include "reports.h"
 #include "roots.h"
+#include "views.h"
 #include <stdio.h>
 
 static int probe(const struct hw_host *host)
@@ -194,4 +196,6 @@ const struct hw_plugin hw_plugin_go = {
     .frames = go_frames,
     .roots = go_roots,
     .pointers = go_pointers,
+    .view = go_view,
+    .extent = go_extent,
 };

@@ -56,6 +56,9 @@ static inline bool hw_graph_is_reached(const struct hw_graph *g, uint32_t block)
 typedef bool (*hw_edge_fn)(void *arg, hw_addr slot, uint64_t value, uint32_t target);
 void hw_graph_out(const struct hw_graph *graph, const struct hw_memory *memory, uint32_t block,
 		  hw_edge_fn fn, void *arg);
+/* Does a block or root refer to one of the blocks that have a bit? By the edges alone: up to
+ * HW_GRAPH_PATHS. */
+bool hw_graph_refers(const struct hw_graph *graph, uint32_t node, const uint64_t *blocks);
 /* Blocks that point at a block: one rescan of all live blocks, by source. */
 typedef bool (*hw_in_fn)(void *arg, uint32_t source, hw_addr slot, uint64_t value);
 bool hw_graph_in(const struct hw_graph *graph, const struct hw_memory *memory, uint32_t block,

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "graph/csr.h"
 #include "graph/edges.h"
 #include "graph/graph.h"
 #include "graph/table_private.h"
@@ -34,6 +35,17 @@ void hw_graph_out(const struct hw_graph *graph, const struct hw_memory *memory, 
 	struct out out = {graph->table, block, fn, arg};
 
 	hw_edges_block(memory, graph->table, block, look_at_out, &out);
+}
+
+bool hw_graph_refers(const struct hw_graph *graph, uint32_t node, const uint64_t *blocks)
+{
+	const struct hw_csr *csr = graph->csr;
+	const uint64_t end = hw_csr_begin(csr, node + 1);
+
+	for (uint64_t i = hw_csr_begin(csr, node); i < end; i++)
+		if (hw_bit(blocks, csr->target[i]))
+			return true;
+	return false;
 }
 
 struct in {

@@ -94,6 +94,16 @@ bool hw_heaps_is_typed(const struct hw_heaps *heaps, uint32_t index);
 void hw_heaps_pointers(const struct hw_heaps *heaps, uint32_t index, hw_addr start, hw_addr end,
 		       uint64_t *bits);
 
+/* Does a heap's plugin know what references see of its blocks? */
+bool hw_heaps_has_views(const struct hw_heaps *heaps, uint32_t index);
+/* As view() in <heapwalk/plugin.h>, and checked: false also when what it says is not inside the
+ * block. Threads may call it together. */
+bool hw_heaps_view(const struct hw_heaps *heaps, uint32_t index,
+		   const struct hw_reference *reference, struct hw_view *ret);
+/* As extent(); where the plugin knows nothing, all of the block is the program's. */
+void hw_heaps_extent(const struct hw_heaps *heaps, uint32_t index, hw_addr block, uint64_t size,
+		     struct hw_extent *ret);
+
 /* Runs a report of a plugin into out. Error USAGE when there is no such report,
  * UNSUPPORTED when no heap of that plugin is in the target. */
 bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,

@@ -378,6 +378,45 @@ void hw_heaps_pointers(const struct hw_heaps *heaps, uint32_t index, hw_addr sta
 		memset(bits, 0xff, bytes);
 }
 
+bool hw_heaps_has_views(const struct hw_heaps *heaps, uint32_t index)
+{
+	const struct hw_heap *heap = heaps->heaps->pdata[index];
+
+	return heap->plugin->view != NULL;
+}
+
+bool hw_heaps_view(const struct hw_heaps *heaps, uint32_t index,
+		   const struct hw_reference *reference, struct hw_view *ret)
+{
+	const struct hw_heap *heap = heaps->heaps->pdata[index];
+	struct hw_view view = {.struct_size = sizeof(view)};
+	uint64_t into;
+
+	if (!heap->plugin->view ||
+	    !heap->plugin->view(heap->instance->handle, index, reference, &view))
+		return false;
+	into = view.start - reference->block;
+	if (view.kind >= HW_VIEW_KINDS || view.confidence > HW_GUESSED || into > reference->size ||
+	    (view.kind != HW_VIEW_WHOLE && view.length > reference->size - into))
+		return false;
+	*ret = view;
+	return true;
+}
+
+void hw_heaps_extent(const struct hw_heaps *heaps, uint32_t index, hw_addr block, uint64_t size,
+		     struct hw_extent *ret)
+{
+	const struct hw_heap *heap = heaps->heaps->pdata[index];
+	const struct hw_extent all = {.struct_size = sizeof(all), .below = size ? size - 1 : 0};
+	struct hw_extent extent = all;
+
+	if (!heap->plugin->extent ||
+	    !heap->plugin->extent(heap->instance->handle, index, block, size, &extent) ||
+	    extent.head > size || extent.below >= size)
+		extent = all;
+	*ret = extent;
+}
+
 /* The open plugin and its report. NULL with *error set as hw_heaps_report() says. */
 static const struct hw_report *find_report(struct hw_heaps *heaps, const char *plugin,
 					   const char *report, struct hw_instance **ret,

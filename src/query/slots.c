@@ -97,22 +97,50 @@ bool hw_slots_in(const struct hw_session *s, uint32_t block, hw_slots_fn fn, voi
 	return true;
 }
 
-bool hw_slots_all(const struct hw_session *s, bool only_reached, const char *what, hw_slots_fn fn,
-		  void *arg)
+/* Is this block one to be read? */
+typedef bool (*wanted_fn)(const struct hw_session *session, uint32_t block, const void *arg);
+
+static bool read_all(struct pass *pass, const char *what, wanted_fn is_wanted, const void *arg)
 {
-	struct pass pass = {.session = s, .fn = fn, .arg = arg};
+	const struct hw_session *s = pass->session;
 	const uint32_t blocks = s->graph->blocks;
 
-	for (uint32_t b = 0; b < blocks && !pass.is_over; b++) {
+	for (uint32_t b = 0; b < blocks && !pass->is_over; b++) {
 		if (b % POLL == 0) {
 			hw_progress(what, b, blocks);
 			if (hw_stop_requested())
 				return false;
 		}
-		if (!only_reached || hw_graph_is_reached(s->graph, b))
-			read_block(&pass, b);
+		if (is_wanted(s, b, arg))
+			read_block(pass, b);
 	}
-	for (uint64_t i = 0; i < s->roots->ref_count && !pass.is_over; i++)
-		take_root(&pass, i);
+	for (uint64_t i = 0; i < s->roots->ref_count && !pass->is_over; i++)
+		take_root(pass, i);
 	return !hw_stop_requested();
+}
+
+static bool is_asked_for(const struct hw_session *s, uint32_t block, const void *only_reached)
+{
+	return !*(const bool *)only_reached || hw_graph_is_reached(s->graph, block);
+}
+
+bool hw_slots_all(const struct hw_session *s, bool only_reached, const char *what, hw_slots_fn fn,
+		  void *arg)
+{
+	struct pass pass = {.session = s, .fn = fn, .arg = arg};
+
+	return read_all(&pass, what, is_asked_for, &only_reached);
+}
+
+static bool refers(const struct hw_session *s, uint32_t block, const void *blocks)
+{
+	return hw_graph_refers(s->graph, block, blocks);
+}
+
+bool hw_slots_into(const struct hw_session *s, const uint64_t *blocks, const char *what,
+		   hw_slots_fn fn, void *arg)
+{
+	struct pass pass = {.session = s, .fn = fn, .arg = arg};
+
+	return read_all(&pass, what, refers, blocks);
 }

@@ -17,6 +17,11 @@ struct hw_slot {
 /* False: enough. */
 typedef bool (*hw_slots_fn)(void *arg, const struct hw_slot *slot);
 
+/* All that refer to one of the blocks that have a bit (and some that do not, of the same source),
+ * by source, roots last. HW_DEPTH_MARK or HW_DEPTH_PATHS. False when interrupted. */
+bool hw_slots_into(const struct hw_session *session, const uint64_t *blocks, const char *what,
+		   hw_slots_fn fn, void *arg);
+
 /* The slots of one block, in order. */
 void hw_slots_out(const struct hw_session *session, uint32_t block, hw_slots_fn fn, void *arg);
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* views.c -- what a reference sees of its block, where no type tells: by the words around it.
+ *
+ *   interface       a word before the pointer that is no pointer by the masks and holds the
+ *                   address of a type descriptor or an itab: the value of that type. Exact
+ *   string, slice   words behind the pointer that are no pointers and can be a length, or a length
+ *                   and a capacity. Guessed: they could be a pointer and numbers
+ *   else            not known: at the start of a block all of it, behind it an unknown part
+ *
+ * Stack slots and registers are never guessed at: what stands beside them may be anything. */
+#include "views.h"
+#include "ledger.h"
+#include "sizeclasses.h"
+
+enum { HEADER_FROM = 512 /* Slots above have a malloc header, 1.22 and later. */ };
+
+static uint64_t head_of(const struct go_runtime *rt, const struct go_span *span)
+{
+	return rt->layout.minor >= 22 && !(span->spanclass & 1) && span->spanclass > 1 &&
+		       span->elemsize > HEADER_FROM
+		   ? 8
+		   : 0;
+}
+
+bool go_extent(void *handle, uint32_t heap, hw_addr block, uint64_t size, struct hw_extent *ret)
+{
+	const struct go_runtime *rt = go_runtime_of(handle, heap);
+	const struct go_span *span = rt ? go_span_find(rt, block) : NULL;
+
+	if (!span || span->elemsize != size || span->flags & GO_SPAN_USER_ARENA)
+		return false;
+	ret->head = head_of(rt, span);
+	ret->below =
+	    span->spanclass > 1 ? go_class(rt, span->spanclass >> 1).below : size - GO_PAGE;
+	return ret->below < size;
+}
+
+/* Words around. */
+
+static void take_words(const struct go_runtime *rt, hw_addr slot, hw_addr start, hw_addr end,
+		       struct go_around *a)
+{
+	for (uint32_t i = 0; i < GO_AROUND; i++) {
+		const hw_addr at = slot + i * 8 - GO_AROUND_SLOT * 8;
+
+		a->is_there[i] =
+		    at >= start && at < end && end - at >= 8 && go_word(rt, at, &a->words[i]);
+	}
+}
+
+static bool around_in_block(void *handle, uint32_t heap, const struct go_runtime *rt,
+			    const struct hw_reference *r, struct go_around *a)
+{
+	const struct go_span *span = go_span_find(rt, r->source);
+	const hw_addr end = r->source + r->source_size;
+	const hw_addr from = r->slot - r->source >= 8 ? r->slot - 8 : r->slot;
+	const hw_addr to = end - r->slot >= 24 ? r->slot + 24 : r->slot + (end - r->slot) / 8 * 8;
+	uint64_t bits = 0;
+
+	if (!span || !go_pointers(handle, heap, from, to, &bits))
+		return false;
+	take_words(rt, r->slot, r->source + head_of(rt, span), end, a);
+	for (uint32_t i = 0; i < GO_AROUND; i++)
+		if (a->is_there[i])
+			a->is_pointer[i] =
+			    bits >> ((r->slot + i * 8 - GO_AROUND_SLOT * 8 - from) / 8) & 1;
+	return true;
+}
+
+static bool around_in_section(const struct go_runtime *rt, hw_addr slot, hw_addr start, hw_addr end,
+			      const struct go_slice *mask, struct go_around *a)
+{
+	if (slot < start || slot >= end)
+		return false;
+	take_words(rt, slot, start, end, a);
+	for (uint32_t i = 0; i < GO_AROUND; i++) {
+		const uint64_t word = (slot - start) / 8 + i - GO_AROUND_SLOT;
+		uint8_t byte;
+
+		if (!a->is_there[i])
+			continue;
+		a->is_there[i] = word < mask->len * 8 && go_u8(rt, mask->ptr + word / 8, &byte);
+		a->is_pointer[i] = a->is_there[i] && byte >> (word % 8) & 1;
+	}
+	return true;
+}
+
+static bool around_in_globals(const struct go_runtime *rt, hw_addr slot, struct go_around *a)
+{
+	for (uint32_t i = 0; i < rt->module_count; i++) {
+		const struct go_moduledata *md = &rt->modules[i];
+
+		if (around_in_section(rt, slot, md->data, md->edata, &md->gcdatamask, a) ||
+		    around_in_section(rt, slot, md->bss, md->ebss, &md->gcbssmask, a))
+			return true;
+	}
+	return false;
+}
+
+/* Views. */
+
+static bool is_number(const struct go_around *a, uint32_t i)
+{
+	return a->is_there[i] && !a->is_pointer[i];
+}
+
+/* Bytes of an element, by a capacity of elements that fill the block from its start on as far as
+ * its size class demands: of several possible sizes one that aligns best. 1: they do not. */
+static uint64_t element_size(const struct hw_extent *extent, uint64_t size, uint64_t capacity)
+{
+	const uint64_t most = size / capacity;
+
+	for (uint64_t unit = 8; unit; unit /= 2) {
+		const uint64_t element = most / unit * unit;
+
+		if (element && element * capacity > extent->below)
+			return element;
+	}
+	return 1;
+}
+
+static bool see_slice(const struct hw_reference *r, const struct hw_extent *extent,
+		      const struct go_around *a, struct hw_view *ret)
+{
+	const uint64_t length = a->words[GO_AROUND_SLOT + 1];
+	const uint64_t capacity = a->words[GO_AROUND_SLOT + 2];
+	const uint64_t room = r->block + r->size - r->value;
+	uint64_t element = 1;
+
+	if (!is_number(a, GO_AROUND_SLOT + 1) || !is_number(a, GO_AROUND_SLOT + 2) || !capacity ||
+	    capacity > room || length > capacity)
+		return false;
+	if (r->value - r->block <= extent->head)
+		element = element_size(extent, room, capacity);
+	ret->kind = HW_VIEW_SLICE;
+	ret->confidence = HW_GUESSED;
+	ret->start = r->value;
+	ret->length = length * element;
+	ret->capacity = capacity * element;
+	return true;
+}
+
+static bool see_string(const struct hw_reference *r, const struct go_around *a, struct hw_view *ret)
+{
+	const uint64_t length = a->words[GO_AROUND_SLOT + 1];
+
+	if (!is_number(a, GO_AROUND_SLOT + 1) || !length || length > r->block + r->size - r->value)
+		return false;
+	ret->kind = HW_VIEW_STRING;
+	ret->confidence = HW_GUESSED;
+	ret->start = r->value;
+	ret->length = length;
+	return true;
+}
+
+bool go_view(void *handle, uint32_t heap, const struct hw_reference *r, struct hw_view *ret)
+{
+	const struct go_runtime *rt = go_runtime_of(handle, heap);
+	struct hw_extent extent = {.below = r->size - 1};
+	struct go_around around = {.is_there = {false}};
+
+	if (!rt || !r->slot || r->slot % 8)
+		return false;
+	if (r->source ? !around_in_block(handle, heap, rt, r, &around)
+		      : !around_in_globals(rt, r->slot, &around))
+		return false;
+	if (is_number(&around, 0) && go_view_interface(rt, around.words[0], r, ret))
+		return true;
+	go_extent(handle, heap, r->block, r->size, &extent);
+	return see_slice(r, &extent, &around, ret) || see_string(r, &around, ret);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* views.h -- how much of its block a reference sees. */
+#ifndef GO_VIEWS_H
+#define GO_VIEWS_H
+#include "bits.h"
+
+/* The words around a slot that belong to the same block or section of globals. */
+enum { GO_AROUND = 4, GO_AROUND_SLOT = 1 /* The slot's own. */ };
+struct go_around {
+	uint64_t words[GO_AROUND]; /* From the one before the slot on. */
+	bool is_there[GO_AROUND];
+	bool is_pointer[GO_AROUND]; /* By the runtime's own masks. */
+};
+
+/* viewtypes.c: what the data word of an interface sees. False: word is neither a type descriptor
+ * nor an itab, or the value is a pointer of no known length. */
+bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct hw_reference *r,
+		       struct hw_view *ret);
+
+/* For struct hw_plugin. */
+bool go_view(void *handle, uint32_t heap, const struct hw_reference *reference,
+	     struct hw_view *ret);
+bool go_extent(void *handle, uint32_t heap, hw_addr block, uint64_t size, struct hw_extent *ret);
+#endif
