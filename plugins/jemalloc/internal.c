@@ -46,21 +46,64 @@ static bool tcache_internals(struct jemalloc *je, struct copy *copy, const struc
 }
 
 /* 5.0 to 5.2: a ticker for each arena, {i32 tick, i32 nticks}, nticks always the same
- * (DECAY_NTICKS_PER_UPDATE); the thread's tsd_t leads to them. */
-static bool thread_internals(struct jemalloc *je, struct copy *copy, const struct tcache *t)
+ * (DECAY_NTICKS_PER_UPDATE); the thread's tsd_t leads to them. 0: it has none. */
+static hw_addr tickers_of(struct jemalloc *je, const struct copy *copy, hw_addr tsd)
 {
 	const struct version_layout *v = copy->version;
 	const struct extent *e;
-	hw_addr tsd = t->addr - v->tsd_tcache;
 	uint32_t count, nticks;
 	uint64_t tickers;
 
-	if (!v->tsd_tdata || !t->tid || !read_u32(je, tsd + 4, &count) || !count ||
-	    !read_word(je, tsd + v->tsd_tdata, &tickers) || !(e = object_at(je, copy, tickers)) ||
-	    usable_size(copy, e) < 8 * (uint64_t)count || !read_u32(je, tickers + 4, &nticks) ||
-	    nticks != DECAY_NTICKS_PER_UPDATE)
-		return true;
-	return add_internal(je, copy, tickers, "arenas tdata");
+	if (!read_word(je, tsd + v->tsd_tdata, &tickers) || !tickers ||
+	    !read_u32(je, tsd + TSD_NARENAS_TDATA, &count) || !count ||
+	    count > MALLOCX_ARENA_LIMIT || !(e = object_at(je, copy, tickers)) ||
+	    usable_size(copy, e) < 8 * (uint64_t)count)
+		return 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (!read_u32(je, tickers + 8 * (uint64_t)i + 4, &nticks) ||
+		    nticks != DECAY_NTICKS_PER_UPDATE)
+			return 0;
+	return tickers;
+}
+
+static bool thread_internals(struct jemalloc *je, struct copy *copy, const struct tcache *t)
+{
+	const struct version_layout *v = copy->version;
+	hw_addr tickers =
+	    v->tsd_tdata && t->tid ? tickers_of(je, copy, t->addr - v->tsd_tcache) : 0;
+
+	return !tickers || add_internal(je, copy, tickers, "arenas tdata");
+}
+
+/* Without thread caches nothing leads to a thread's tsd_t: it is searched below the thread's
+ * control block. Its arena, just before the tickers, is one of this copy's. */
+static bool search_thread(struct jemalloc *je, struct copy *copy, hw_addr tls)
+{
+	const struct version_layout *v = copy->version;
+
+	for (hw_addr at = tls - TLS_SEARCHED; at + v->tsd_tdata + 8 <= tls; at += 8) {
+		uint64_t arena;
+		hw_addr tickers;
+
+		if (!read_word(je, at + v->tsd_tdata - 8, &arena) || !arena)
+			continue;
+		for (uint64_t i = 0; i < copy->arena_count; i++)
+			if (copy->arenas[i].addr == arena && (tickers = tickers_of(je, copy, at)) &&
+			    !add_internal(je, copy, tickers, "arenas tdata"))
+				return false;
+	}
+	return true;
+}
+
+static bool search_threads(struct jemalloc *je, struct copy *copy)
+{
+	const struct hw_host *host = je->host;
+	struct hw_thread_info t = {.struct_size = sizeof(t)};
+
+	for (uint32_t i = 0; copy->version->tsd_tdata && host->thread(host->self, i, &t); i++)
+		if (t.tls > TLS_SEARCHED && !search_thread(je, copy, t.tls))
+			return false;
+	return true;
 }
 
 static bool is_code(struct jemalloc *je, const struct copy *copy, hw_addr addr)
@@ -161,10 +204,18 @@ static void settle(struct copy *copy)
 		copy->extents[copy->internals[i].extent].internals++;
 }
 
-bool find_internals(struct jemalloc *je, struct copy *copy)
+/* Does jemalloc count more than was found? */
+static bool is_missing(const struct copy *copy)
 {
 	uint64_t counted = 0;
 
+	for (uint64_t i = 0; i < copy->arena_count; i++)
+		counted += copy->arenas[i].internal;
+	return internal_bytes(copy) < counted;
+}
+
+bool find_internals(struct jemalloc *je, struct copy *copy)
+{
 	for (uint64_t i = 0; copy->version && i < copy->tcache_count; i++)
 		if (!tcache_internals(je, copy, &copy->tcaches[i]) ||
 		    !thread_internals(je, copy, &copy->tcaches[i]))
@@ -172,9 +223,12 @@ bool find_internals(struct jemalloc *je, struct copy *copy)
 	if (!find_stacks(je, copy))
 		return false;
 	settle(copy);
-	for (uint64_t i = 0; i < copy->arena_count; i++)
-		counted += copy->arenas[i].internal;
-	if (internal_bytes(copy) < counted) {
+	if (copy->version && is_missing(copy)) {
+		if (!search_threads(je, copy))
+			return false;
+		settle(copy);
+	}
+	if (is_missing(copy)) {
 		if (!table_internals(je, copy))
 			return false;
 		settle(copy);

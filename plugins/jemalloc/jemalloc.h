@@ -19,6 +19,8 @@
 #include "layout.h"
 
 #define NONE UINT32_MAX
+/* Bytes below a thread's control block: static thread-local storage. */
+#define TLS_SEARCHED (UINT64_C(32) << 10)
 
 enum extent_kind {
 	KIND_SLAB,     /* Small regions. */

@@ -122,7 +122,7 @@ struct version_layout {
 	uint32_t tcache_small, tcache_large; /* Arrays in tcache_t. */
 	uint32_t tcache_bins;                /* Elements, both arrays. */
 	uint32_t slow_tcache, slow_dyn;      /* 5.3: in tcache_slow_t. */
-	uint32_t tsd_tcache, tsd_tdata; /* In tsd_t: tcache, arenas_tdata (5.0 to 5.2): tsd.h */
+	uint32_t tsd_tcache, tsd_tdata; /* In tsd_t: tcache; arenas_tdata, behind arena: tsd.h */
 	/* Profiling: prof_structs.h. */
 	uint32_t edata_tctx;                 /* In the extent of a sampled allocation. */
 	uint32_t tctx_cnts, tctx_gctx;       /* In prof_tctx_t. */
@@ -143,6 +143,9 @@ extern const uint32_t version_layout_count;
 #define HPDATA_NTOUCHED 176
 #define HPDATA_TOUCHED  184
 #define HPDATA_SIZE     248
+
+/* tsd_t: tsd.h of 5.0 to 5.2. */
+#define TSD_NARENAS_TDATA 4
 
 /* ckh_t: ckh.h. A hash table of the profiler: two functions, then where its cells are. */
 #define CKH_TAB           40

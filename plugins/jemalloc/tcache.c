@@ -9,8 +9,6 @@
 
 #define TCACHES_MAX (UINT64_C(1) << 20)
 
-#define TLS_SEARCHED (UINT64_C(32) << 10) /* Bytes below a thread's control block. */
-
 struct reader {
 	struct jemalloc *je;
 	struct copy *copy;

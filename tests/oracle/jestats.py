@@ -50,9 +50,10 @@ class Arena:
             if e["curlextents"]:
                 self.lextents[size] = e["curlextents"]
 
-    def without_buffer(self, keeps_dirty, retains):
+    def without_buffer(self, keeps_dirty, retains, counts_pageslabs):
         """The printer's buffer is freed. A dirty_decay_ms of 0 purges at once and wholly, past
-        muzzy (arena.c, arena_decay_impl: all is fully_decay)."""
+        muzzy (arena.c, arena_decay_impl: all is fully_decay); but not the dirty pages of page
+        slabs, which 5.3.1 counts among the dirty ones (pa_shard_ndirty(), pa_extra.c)."""
         self.large -= BUFFER
         self.allocated -= BUFFER
         self.internal -= BUFFER
@@ -63,10 +64,11 @@ class Arena:
         if keeps_dirty:
             self.dirty += BUFFER_EXTENT
             return
-        purged = BUFFER_EXTENT + self.dirty  # All that is dirty, with it.
+        stays = self.pageslabs.dirty if counts_pageslabs else 0
+        purged = BUFFER_EXTENT + self.dirty - stays  # All other that is dirty, with it.
         self.mapped -= purged
         self.resident -= purged
-        self.dirty = 0
+        self.dirty = stays
         if retains:
             self.retained += purged
 
@@ -87,7 +89,8 @@ class Stats:
         self.total = said["stats"]
         self.check()
         if self.version >= (5, 3):
-            self.arenas[0].without_buffer(self.opt["dirty_decay_ms"] != 0, self.opt["retain"])
+            self.arenas[0].without_buffer(self.opt["dirty_decay_ms"] != 0, self.opt["retain"],
+                                          self.version >= (5, 3, 1))
 
     def sum(self, what):
         return sum(getattr(a, what) for a in self.arenas.values())
