@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks the holder of a block for every kind of root, by name.
 
-    roots.py BUILD [--keep DIR]
+    roots.py BUILD [--preload MALLOC] [--keep DIR]
 
 fixtures/roots.c plants the blocks and says where; `heapwalk why` must name what holds each
 one, `heapwalk leaks` must list those that nothing holds and no other. With debug info and
-stripped; from the kernel's core and from gdb's. Last line: `roots: N passed, N failed, …`.
+stripped; from the kernel's core and from gdb's. --preload: on another malloc, jemalloc's.
+Last line: `roots: N passed, N failed, …`.
 """
 
 import argparse
@@ -148,7 +149,8 @@ def check_leaks(tool, core, plants):
 class Run:
     """One process, its two cores."""
 
-    def __init__(self, build, bare, work):
+    def __init__(self, build, bare, work, preload):
+        self.preload = preload
         self.dir = build / "fixtures" / ("stripped" if bare else "")
         self.tool = Heapwalk(build, work / "root")
         self.bare, self.work = bare, work
@@ -156,8 +158,11 @@ class Run:
 
     def dump(self):
         need_kernel_cores()
+        if self.preload and not self.preload.exists():
+            raise Skip(f"{self.preload} is not installed")
         argv = [self.dir / "roots", self.dir / "rootsloaded.so"]
-        with Process(argv, self.work, ready="READY") as p:
+        env = {"LD_PRELOAD": str(self.preload)} if self.preload else None
+        with Process(argv, self.work, env, ready="READY") as p:
             copy_binaries(p.pid, self.work / "root")
             self.plants = parse(p.lines)
             try:
@@ -187,6 +192,7 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--preload", type=pathlib.Path, help="another malloc to run with")
     parser.add_argument("--keep", type=pathlib.Path, help="keep the cores under this directory")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
@@ -194,7 +200,7 @@ def main():
     for name in ("symbols", "stripped"):
         work = pathlib.Path(tempfile.mkdtemp(prefix="roots-", dir=args.keep))
         try:
-            Run(args.build.resolve(), name == "stripped", work).all(score, name)
+            Run(args.build.resolve(), name == "stripped", work, args.preload).all(score, name)
         finally:
             if not args.keep:
                 shutil.rmtree(work, ignore_errors=True)
