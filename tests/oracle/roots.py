@@ -5,9 +5,9 @@
     roots.py BUILD [--preload MALLOC] [--keep DIR]
 
 fixtures/roots.c plants the blocks and says where; `heapwalk why` must name what holds each
-one, `heapwalk leaks` must list those that nothing holds and no other. With debug info and
-stripped; from the kernel's core and from gdb's. --preload: on another malloc, jemalloc's.
-Last line: `roots: N passed, N failed, …`.
+one, `heapwalk leaks` must list those that nothing holds and no other, `heapwalk pins` those that a
+pointer into them alone holds. With debug info and stripped; from the kernel's core and from
+gdb's. --preload: on another malloc, jemalloc's. Last line: `roots: N passed, N failed, …`.
 """
 
 import argparse
@@ -146,6 +146,24 @@ def check_leaks(tool, core, plants):
     return f"{len(wanted)} blocks, {len(heads)} heads"
 
 
+def check_pins(tool, core, plants):
+    """Of what was planted, only what a pointer into it alone holds; what libc allocated for its
+    threads is there, too."""
+    answer = tool.json("pins", core, "--min=1")
+    at = {p.addr: p for p in plants.values()}
+    found = {at[int(p["address"], 16)].name: p for p in answer["data"]["pins"]
+             if int(p["address"], 16) in at}
+    wanted = {name for name, w in WANTED.items() if w.into}
+    if not answer["complete"] or set(found) != wanted:
+        raise Failed(f"wanted {sorted(wanted)}, found {sorted(found)}, {answer['warnings']}")
+    for name, pin in found.items():
+        places = [(h["kind"], int(h["address"], 16), h["into"]) for h in pin["holders"]]
+        if pin["size"] != plants[name].size or \
+                places != [("root", plants[name].slot, WANTED[name].into)]:
+            raise Failed(f"{name}: {pin['size']} bytes held by {places}")
+    return f"{len(found)} of {len(answer['data']['pins'])}"
+
+
 class Run:
     """One process, its two cores."""
 
@@ -187,6 +205,7 @@ class Run:
                 if plant.name in WANTED:
                     self.check(score, f"{name} {plant.name}", kind, check_holder, plant, self.bare)
             self.check(score, f"{name} leaks", kind, check_leaks, self.plants)
+            self.check(score, f"{name} pins", kind, check_pins, self.plants)
 
 
 def main():
