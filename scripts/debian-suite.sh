@@ -7,6 +7,7 @@
 #   begin_fetch                     sets mirror; returns 1 when this machine has none
 #   open_suite SUITE                reads the suite's package lists
 #   download SUITE PACKAGE…         into $tmp/SUITE/debs
+#   download_source SUITE PACKAGE   its source files, into the same
 #   version_of SUITE PACKAGE        the downloaded package's full version
 #   unpack SUITE DIR                all that was downloaded, into a root tree
 #
@@ -15,11 +16,15 @@
 arch=$(dpkg --print-architecture)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+own_codename() {
+	# shellcheck disable=SC1091
+	(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+}
+
 # The first URI of the machine's own sources whose suite is this release: the mirror of
 # Debian proper, not a third party's, not the security archive.
 find_mirror() {
-	# shellcheck disable=SC1091
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+	codename=$(own_codename)
 	for f in /etc/apt/sources.list.d/*.sources; do
 		[ -f "$f" ] || continue
 		awk -v code="$codename" '
@@ -70,6 +75,14 @@ download() {
 		(cd "$tmp/$suite/debs" && private_apt "$suite" apt-get download -q "$p") ||
 			{ reason="$p: $(why "$tmp/$suite")"; return 1; }
 	done
+}
+
+download_source() {
+	sed 's/^deb /deb-src /' "$tmp/$1/sources.list" >"$tmp/$1/deb-src"
+	cat "$tmp/$1/deb-src" >>"$tmp/$1/sources.list"
+	private_apt "$1" apt-get update -q || { reason="apt-get update: $(why "$tmp/$1")"; return 1; }
+	(cd "$tmp/$1/debs" && private_apt "$1" apt-get source -q --download-only "$2") ||
+		{ reason="$2: $(why "$tmp/$1")"; return 1; }
 }
 
 version_of() {

@@ -154,6 +154,12 @@ $(JEMALLOC)/suites: scripts/fetch-jemalloc.sh scripts/debian-suite.sh
 	$(Q)scripts/fetch-jemalloc.sh $(JEMALLOC)
 	@touch $@
 
+# Those that no package has.
+$(JEMALLOC)/own/built: scripts/build-jemalloc.sh scripts/debian-suite.sh
+	$(call say,MAKE,$@)
+	$(Q)CC='$(CC)' scripts/build-jemalloc.sh $(JEMALLOC)/own
+	@touch $@
+
 $(BUILD)/rust/built: scripts/build-rust.sh $(wildcard fixtures/rust-jemalloc/*/*) fixtures/shimlog.c
 	$(call say,CARGO,$@)
 	$(Q)scripts/build-rust.sh $(BUILD)
@@ -243,7 +249,7 @@ check-run: tests $(WRONG)
 check-matrix: check-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) check-matrix-run
 check-matrix-run: all fixtures $(WRONG) $(FIX)/heaps-matrix $(JEMALLOC)/suites \
-                  $(BUILD)/rust/built
+                  $(JEMALLOC)/own/built $(BUILD)/rust/built
 	-@scripts/fetch-go.sh $(BUILD)/go
 	@tests/run --build $(BUILD) matrix
 

@@ -89,14 +89,15 @@ class Build:
     program: str = "fixtures/jeheaps"
     library: pathlib.Path | None = None   # Preloaded behind the shim.
     root: pathlib.Path | None = None      # A tree with a C library of its own to run under.
-    copy: str = ""                        # A second one, loaded by the fixture.
+    copy: str = ""                        # A second one, loaded by the fixture,
+    prefix: str = "copy_"                 # whose functions carry this.
     own: bool = False                     # The program's malloc, which is libc's, is used, too.
     heaps: tuple = ("jemalloc",)          # Plugins of the heaps there must be.
 
     def argv(self, build):
         argv = [build / self.program]
         if self.copy:
-            argv += ["--lib", build / self.copy, "--prefix", "copy_"]
+            argv += ["--lib", build / self.copy, "--prefix", self.prefix]
         if self.own:
             argv += ["--own"]
         if self.root:
@@ -132,5 +133,17 @@ STATIC = Build("static", (5, 3, 0), program="fixtures/jeheaps-static")
 # A prefix, in the same process with glibc's malloc.
 BESIDE = Build("beside-ptmalloc", (5, 3, 0), copy="fixtures/libjecopy.so", own=True,
                heaps=("jemalloc", "ptmalloc"))
+# jemalloc's own --with-jemalloc-prefix, by scripts/build-jemalloc.sh; alone beside glibc's malloc,
+# and in one library with a jemalloc that is malloc.
+OWN_BUILDS = "jemalloc/own"
+PREFIX_NAME = "je-5.3.0"
+PREFIX = Build(PREFIX_NAME, (5, 3, 0), copy=f"{OWN_BUILDS}/{PREFIX_NAME}/libjemalloc.so.2",
+               prefix="je_", own=True, heaps=("jemalloc", "ptmalloc"))
 TWICE = Build("two-copies", (5, 3, 0), library=SYSTEM_LIBRARY, copy="fixtures/libjecopy.so",
               heaps=("jemalloc", "jemalloc"))
+
+
+def two_in_one(build):
+    library = f"{OWN_BUILDS}/{PREFIX_NAME}/libtwo.so"
+    return Build("two-in-one-library", (5, 3, 0), library=build / library, copy=library,
+                 prefix="je_", heaps=("jemalloc", "jemalloc"))

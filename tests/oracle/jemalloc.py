@@ -12,6 +12,7 @@ every jemalloc that could be had. Last line: `jemalloc: N passed, N failed, N sk
 """
 
 import argparse
+import dataclasses
 import pathlib
 import shutil
 import signal
@@ -51,7 +52,8 @@ class Run:
         need_kernel_cores()
         log, stats = self.work / "shim.log", self.work / "stats"
         env = {**self.je.env(self.build), "MALLOC_CONF": self.case.conf,
-               "COPY_MALLOC_CONF": self.case.conf, "HW_SHIM_LOG": str(log)}
+               "COPY_MALLOC_CONF": self.case.conf, "JE_MALLOC_CONF": self.case.conf,
+               "HW_SHIM_LOG": str(log)}
         with Process([*self.command(), "--stats", stats], self.work, env, ready="READY") as p:
             copy_binaries(p.pid, self.work / "root")
             try:
@@ -64,6 +66,8 @@ class Run:
         self.truth = read_log(self.build / "tests/shimlog", log)
         log.unlink()
         self.stats = [Stats(path) for path in (stats, pathlib.Path(f"{stats}.2")) if path.exists()]
+        if "prof:true" in self.case.conf and not all(s.config["prof"] for s in self.stats):
+            raise Skip("this jemalloc was built without --enable-prof")
 
     def decode(self):
         self.csv = self.tool.csv(self.core, self.work / "kernel.csv")
@@ -127,7 +131,8 @@ class Run:
         if not (self.build / "tests/wrong/jemalloc.so").exists():
             raise Skip("the plugin with one table is not built: make check")
         shape = self.report("extents")["heaps"][0]["rtree"]
-        version = ".".join(str(n) for n in self.je.version)
+        # 5.0.0's table is 5.0.1's, too.
+        version = "5.0.0" if self.je.version < (5, 1) else ".".join(map(str, self.je.version))
         return wrong.check(self.build, self.core, self.work / "root", version, shape)
 
     def all(self, score):
@@ -165,6 +170,43 @@ def dump_busy(build, je, work, n):
     return check_busy(tool.json("heaps", core), blocks, truth, case)
 
 
+def newer(build, work):
+    """A version that heapwalk was not written for, in the layout of one that it was: decoded,
+    with that said and with less confidence."""
+    own, case = jecases.OWN, next(c for c in jecases.CASES if c.name == "no-threads")
+    if own.missing(build):
+        raise Skip(own.missing(build))
+    library = work / own.library.name
+    library.write_bytes(own.library.read_bytes().replace(b"5.3.0-0-g", b"5.9.0-0-g"))
+    run = Run(build, dataclasses.replace(own, name="newer", library=library), case, work)
+    run.dump()
+    detail = run.decode()
+    heap, = [h for h in run.heaps["data"]["heaps"] if h["plugin"] == "jemalloc"]
+    said = [w["message"] for w in run.heaps["warnings"] if w["code"] == "jemalloc-newer"]
+    if heap["confidence"] != "conservative" or heap["version"] != "5.9.0" or len(said) != 1:
+        raise Failed(f"{heap['confidence']} {heap['version']}: {said}")
+    return f"{detail}, {heap['confidence']}"
+
+
+def refuse(build, je, work):
+    """Before 5: told by name, nothing decoded, and never called complete."""
+    if je.missing(build):
+        raise Skip(je.missing(build))
+    need_kernel_cores()
+    tool = Heapwalk(build, work / "root")
+    env = {**je.env(build), "HW_SHIM_LOG": str(work / "shim.log")}
+    with Process([*je.argv(build), "--threads", "1", "--blocks", "200"], work, env,
+                 ready="READY") as p:
+        copy_binaries(p.pid, work / "root")
+        core = p.abort()
+    answer = tool.json("heaps", core)
+    heaps = [h for h in answer["data"]["heaps"] if h["plugin"] == "jemalloc"]
+    said = [w["message"] for w in answer["warnings"] if w["code"] == "jemalloc-version"]
+    if heaps or answer["complete"] or len(said) != 1 or je.name not in said[0]:
+        raise Failed(f"complete is {answer['complete']}, {len(heaps)} jemalloc heaps; {said}")
+    return said[0]
+
+
 def in_directory(keep, function, *args):
     work = pathlib.Path(tempfile.mkdtemp(prefix="jemalloc-", dir=keep))
     try:
@@ -193,6 +235,22 @@ def matrix(build):
     return builds, absent
 
 
+def own_builds(build):
+    """The libraries of scripts/build-jemalloc.sh, by name, and what could not be had."""
+    listed, builds, absent = build / jecases.OWN_BUILDS / "built", {}, []
+    if not listed.exists():
+        raise SystemExit(f"{listed} is missing: run make check-matrix")
+    for line in listed.read_text().splitlines():
+        name, *reason = line.split(" - ", 1)
+        if reason:
+            absent.append((f"jemalloc {name}", reason[0]))
+            continue
+        number = tuple(int(n) for n in name.split("-")[-1].split("."))
+        library = build / jecases.OWN_BUILDS / name / "libjemalloc.so.2"
+        builds[name] = jecases.Build(name, number, library=library)
+    return builds, absent
+
+
 def not_available(reason):
     raise Skip(reason)
 
@@ -215,8 +273,12 @@ def plan(build, args):
         return [(jecases.OWN, quick), (jecases.STATIC, some[:1]), (jecases.BESIDE, some[:1]),
                 (jecases.TWICE, some[:1])], []
     builds, absent = matrix(build)
-    return ([(b, everything) for b in (jecases.OWN, *builds)] +
-            [(b, quick) for b in (jecases.STATIC, jecases.BESIDE, jecases.TWICE)]), absent
+    own, missing = own_builds(build)
+    several = [jecases.STATIC, jecases.BESIDE, jecases.TWICE]
+    if own.pop(jecases.PREFIX_NAME, None):
+        several += [jecases.PREFIX, jecases.two_in_one(build)]
+    return ([(b, everything) for b in (jecases.OWN, *builds, *own.values())] +
+            [(b, quick) for b in several]), absent + missing
 
 
 def main():
@@ -240,6 +302,10 @@ def main():
     for je, chosen in planned:
         if args.programs or args.builds and je.name not in args.builds:
             continue
+        if je.version < (5,):
+            score.check(f"{je.name} refused", in_directory, keep,
+                        lambda work, j=je: refuse(build, j, work))
+            continue
         run_build(build, je, chosen, score, keep)
         if not args.only or jecases.BUSY.name in args.only:
             for n in range(jecases.BUSY_DUMPS if je is jecases.OWN or args.matrix else 1):
@@ -247,6 +313,8 @@ def main():
                             lambda work, j=je, i=n: dump_busy(build, j, work, i))
     if not args.only and not args.builds or args.programs:
         jeprograms.run(score, in_directory, build, keep, args.matrix)
+    if not args.only and not args.builds and not args.programs:
+        score.check("newer version", in_directory, keep, lambda work: newer(build, work))
     for suite, reason in absent:
         score.check(suite, not_available, reason)
     print(score.summary().replace("oracle:", "jemalloc:"))
