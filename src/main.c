@@ -378,11 +378,9 @@ static bool run_threads(struct run *run, GError **error)
 	return true;
 }
 
-static bool prepare_goroutines(struct run *run G_GNUC_UNUSED, GError **error)
+static bool prepare_goroutines(struct run *run, GError **error)
 {
-	uint32_t limit;
-
-	return hw_ask_limit(&limit, error);
+	return prepare_graph(run, error);
 }
 
 static bool run_goroutines(struct run *run, GError **error)
@@ -397,6 +395,11 @@ static bool run_goroutines(struct run *run, GError **error)
 	tasks = hw_tasks_query(run->session, &request, error);
 	if (!tasks)
 		return false;
+	if (hw_given.retained && (!build_graph(run, HW_DEPTH_MARK, &limit, error) ||
+				  !hw_tasks_retained(run->session, tasks, error))) {
+		hw_tasks_free(tasks);
+		return false;
+	}
 	hw_report_goroutines(&run->answer, run->session, tasks, limit, hw_given.all);
 	hw_tasks_free(tasks);
 	return true;
@@ -413,12 +416,13 @@ static bool prepare_goroutine(struct run *run, GError **error)
 {
 	uint64_t id;
 
-	return read_id(run->args[1], &id, error);
+	return prepare_graph(run, error) && read_id(run->args[1], &id, error);
 }
 
 static bool run_goroutine(struct run *run, GError **error)
 {
 	struct hw_task *task;
+	uint32_t limit;
 	uint64_t id;
 
 	if (!read_id(run->args[1], &id, error))
@@ -426,6 +430,11 @@ static bool run_goroutine(struct run *run, GError **error)
 	task = hw_task_query(run->session, id, error);
 	if (!task)
 		return false;
+	if (hw_given.retained && (!build_graph(run, HW_DEPTH_MARK, &limit, error) ||
+				  !hw_task_retained(run->session, task, error))) {
+		hw_task_free(task);
+		return false;
+	}
 	hw_report_goroutine(&run->answer, run->session, task, hw_given.strings);
 	hw_task_free(task);
 	return true;
@@ -747,7 +756,8 @@ static const struct command commands[] = {
      .touch = touch_goroutines,
      .summary = "Goroutines by state, stack and creator",
      .more = "Stacks are shown as the runtime's traceback shows them; --all adds its inner\n"
-	     "calls. How long they wait is what the collector noted, so at least so long.",
+	     "calls. How long they wait is what the collector noted, so at least so long.\n"
+	     "--retained: what would be unreachable if all goroutines of a group were gone.",
      .own = HW_OPTIONS_GOROUTINES},
     {.name = "goroutine",
      .mode = HW_STOP_ALL,
@@ -757,7 +767,7 @@ static const struct command commands[] = {
      .prepare = prepare_goroutine,
      .run = run_goroutine,
      .summary = "One goroutine in full",
-     .own = HW_OPTIONS_SHOW},
+     .own = HW_OPTIONS_GOROUTINE},
     {.name = "snapshot",
      .mode = HW_STOP_ALL,
      .args = "PID",
@@ -825,7 +835,9 @@ static bool make_answer(struct run *run, const struct command *command, GError *
 	bool is_stream =
 	    command->run == run_blocks || command->run == run_snapshot || hw_given.format;
 
-	if (!hw_ask_process(command->mode, &session_options.live.process, error))
+	/* What something retains needs all blocks. */
+	if (!hw_ask_process(hw_given.retained ? HW_STOP_ALL : command->mode,
+			    &session_options.live.process, error))
 		return false;
 	session_options.live.process.wants_kernel = command->wants_kernel;
 	if (run->target) {

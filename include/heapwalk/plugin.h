@@ -481,6 +481,11 @@ struct hw_host {
 	/* During open(): `size` (4 or 8) bytes at addr are not zero while a thread changes a
 	 * heap. A living process is let go on for a moment when one of them is not zero. */
 	void (*lock)(void *self, hw_addr addr, uint32_t size);
+
+	/* During roots(): every reference in the live block at addr has been named by root(),
+	 * with a better holder than whatever points at the block: the graph does not follow
+	 * them from the block. */
+	void (*named_block)(void *self, hw_addr addr);
 };
 
 /* Where the bytes of a raw output go. */

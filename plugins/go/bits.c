@@ -250,8 +250,8 @@ static void mark_large(const struct go_runtime *rt, const struct go_wanted *w,
 		go_wanted_all(w, span->start, end);
 }
 
-static void mark_span(const struct go_runtime *rt, const struct go_wanted *w,
-		      const struct go_span *span)
+void go_wanted_span(const struct go_runtime *rt, const struct go_wanted *w,
+		    const struct go_span *span)
 {
 	if (span->state != GO_SPAN_IN_USE || span->flags & GO_SPAN_BAD || span->spanclass & 1)
 		return;
@@ -275,7 +275,7 @@ bool go_pointers(void *handle, uint32_t heap, hw_addr start, hw_addr end, uint64
 	for (uint64_t i = go_span_from(rt, start); i < rt->heap.span_count; i++) {
 		if (rt->heap.spans[i].start >= end)
 			break;
-		mark_span(rt, &wanted, &rt->heap.spans[i]);
+		go_wanted_span(rt, &wanted, &rt->heap.spans[i]);
 	}
 	return true;
 }

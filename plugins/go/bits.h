@@ -65,8 +65,11 @@ bool go_wanted_mask(const struct go_runtime *rt, const struct go_wanted *w, hw_a
  * far as they lie in [from, to). False when the type's mask cannot be had. */
 bool go_wanted_type(const struct go_runtime *rt, const struct go_wanted *w, hw_addr base,
 		    hw_addr end, const struct go_type *type, hw_addr from, hw_addr to);
-/* typemask.c: the same for one value, from the structure of its type, when the runtime has no
- * mask for it. */
+/* Marks the pointers of a span's slots. Nothing of one without pointers. */
+void go_wanted_span(const struct go_runtime *rt, const struct go_wanted *w,
+		    const struct go_span *span);
+/* typemask.c: as go_wanted_type() for one value, from the structure of its type, when the runtime
+ * has no mask for it. */
 bool go_wanted_built(const struct go_runtime *rt, const struct go_wanted *w, hw_addr base,
 		     const struct go_type *type, hw_addr from, hw_addr to);
 /* The address of a type's plain mask; 0 when it has a program instead, or none yet. */

@@ -28,6 +28,20 @@ void go_root_range(struct go_rooting *r, hw_addr from, hw_addr to);
 /* The words of [base, base + 8 * count) that a mask has. False: it is not there. */
 bool go_root_mask(struct go_rooting *r, hw_addr base, hw_addr mask, uint64_t count);
 
+/* The records of one goroutine: rootrecords.c */
+enum { GO_SUDOGS_MAX = 1024 }; /* Those of a larger select are left to the graph. */
+struct go_records {
+	struct go_rooting *r;
+	const struct go_g *g;
+	hw_addr sudogs[GO_SUDOGS_MAX];
+	uint32_t count;
+};
+void go_records_init(struct go_records *records, struct go_rooting *r, const struct go_g *g);
+/* addr, which something of the goroutine points at, may be a sudog of its. */
+void go_records_see(struct go_records *records, hw_addr addr);
+/* Names what its g and the sudogs seen hold. */
+void go_records_name(struct go_records *records);
+
 /* rootstacks.c */
 void go_root_stacks(struct go_rooting *r);
 

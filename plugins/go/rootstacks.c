@@ -34,6 +34,7 @@ struct stack {
 	hw_addr *queue; /* Pointers into this stack. */
 	uint64_t queue_count, queue_room;
 	struct go_frame frame;
+	struct go_records records;
 	uint32_t number;
 	bool is_conservative; /* The next frame, too. */
 	bool was_panic;       /* The frame below was sigpanic's. */
@@ -63,6 +64,7 @@ static void take_slot(struct stack *s, hw_addr slot)
 	if (!go_word(s->r->rt, slot, &word))
 		return;
 	if (word < s->g->stack_lo || word >= s->g->stack_hi) {
+		go_records_see(&s->records, word);
 		go_root_slot(s->r, slot);
 		return;
 	}
@@ -428,6 +430,7 @@ static void take_stack(struct stack *s)
 				   .goroutine = s->g->goid};
 	take_defers(s);
 	take_objects(s);
+	go_records_name(&s->records);
 }
 
 static void take_goroutine(struct stack *s, hw_addr addr)
@@ -438,6 +441,7 @@ static void take_goroutine(struct stack *s, hw_addr addr)
 	    g.status == GO_STATUS_IDLE || g.status == GO_STATUS_DEADEXTRA)
 		return;
 	s->g = &g;
+	go_records_init(&s->records, s->r, &g);
 	s->object_count = s->queue_count = 0;
 	s->number = 0;
 	s->is_conservative = s->was_panic = false;

@@ -392,37 +392,6 @@ static void move_window(struct worker *w, uint32_t heap, hw_addr start, hw_addr 
 	t->pointers(t->pointers_arg, heap, start, (end + 7) & ~(hw_addr)7, w->mask);
 }
 
-/* The blocks of a piece whose plugin knows where its references are. */
-static bool scan_typed(struct worker *w, const struct hw_piece *piece, uint32_t end,
-		       uint64_t *bytes)
-{
-	const struct hw_table *t = w->scan->table;
-	const uint32_t heap = t->classes[piece->class].heap;
-	const hw_addr base = hw_piece_base(piece);
-	hw_addr window_end = 0;
-	bool ok = true;
-
-	for (uint32_t id = piece->first; id < end && ok; id++) {
-		const hw_addr addr = base + (hw_addr)t->start[id] * 8;
-		const uint64_t size = hw_table_size_inline(t, id);
-
-		for (uint64_t at = 0, part; at < size && ok; at += part) {
-			part = MIN(size - at, WINDOW);
-			if (addr + at + part > window_end) {
-				hw_addr last = base + (hw_addr)t->start[end - 1] * 8 +
-					       hw_table_size_inline(t, end - 1);
-
-				window_end = MIN(addr + at + WINDOW, MAX(last, addr + at + part));
-				move_window(w, heap, addr + at, window_end);
-			}
-			ok = scan_typed_block(w, id, addr + at, part);
-		}
-		*bytes += size;
-	}
-	w->window = 0;
-	return ok && !has_failed(w->scan);
-}
-
 /* The first block of roots->leaves that is not below id. */
 static uint32_t first_leaf(const struct hw_roots *roots, uint32_t id)
 {
@@ -440,6 +409,50 @@ static uint32_t first_leaf(const struct hw_roots *roots, uint32_t id)
 	return low;
 }
 
+/* Whether all of a block's words are roots already; ids ascend. */
+static bool is_leaf(const struct hw_roots *roots, uint32_t *next, uint32_t id)
+{
+	if (!roots || *next >= roots->leaf_count || roots->leaves[*next] != id)
+		return false;
+	++*next;
+	return true;
+}
+
+/* The blocks of a piece whose plugin knows where its references are. */
+static bool scan_typed(struct worker *w, const struct hw_piece *piece, uint32_t end,
+		       uint64_t *bytes)
+{
+	const struct hw_table *t = w->scan->table;
+	const uint32_t heap = t->classes[piece->class].heap;
+	const hw_addr base = hw_piece_base(piece);
+	const struct hw_roots *roots = w->scan->roots;
+	uint32_t leaf = first_leaf(roots, piece->first);
+	hw_addr window_end = 0;
+	bool ok = true;
+
+	for (uint32_t id = piece->first; id < end && ok; id++) {
+		const hw_addr addr = base + (hw_addr)t->start[id] * 8;
+		const uint64_t size = hw_table_size_inline(t, id);
+
+		if (is_leaf(roots, &leaf, id))
+			continue;
+		for (uint64_t at = 0, part; at < size && ok; at += part) {
+			part = MIN(size - at, WINDOW);
+			if (addr + at + part > window_end) {
+				hw_addr last = base + (hw_addr)t->start[end - 1] * 8 +
+					       hw_table_size_inline(t, end - 1);
+
+				window_end = MIN(addr + at + WINDOW, MAX(last, addr + at + part));
+				move_window(w, heap, addr + at, window_end);
+			}
+			ok = scan_typed_block(w, id, addr + at, part);
+		}
+		*bytes += size;
+	}
+	w->window = 0;
+	return ok && !has_failed(w->scan);
+}
+
 static bool scan_piece(struct worker *w, uint32_t index, uint64_t *bytes)
 {
 	const struct hw_roots *roots = w->scan->roots;
@@ -448,7 +461,6 @@ static bool scan_piece(struct worker *w, uint32_t index, uint64_t *bytes)
 	uint32_t end = piece->first + hw_piece_size(t, index);
 	hw_addr base = hw_piece_base(piece);
 	uint32_t leaf = first_leaf(roots, piece->first);
-	uint32_t leaves = roots ? roots->leaf_count : 0;
 
 	if (t->classes[piece->class].flags & (HW_BLOCK_INTERNAL | HW_BLOCK_NOPOINTERS))
 		return true;
@@ -457,10 +469,8 @@ static bool scan_piece(struct worker *w, uint32_t index, uint64_t *bytes)
 	for (uint32_t id = piece->first; id < end; id++) {
 		uint64_t size = hw_table_size_inline(t, id);
 
-		if (leaf < leaves && roots->leaves[leaf] == id) {
-			leaf++; /* Its words are roots already. */
+		if (is_leaf(roots, &leaf, id))
 			continue;
-		}
 		if (!scan_block(w, id, base + (hw_addr)t->start[id] * 8, size))
 			return false;
 		*bytes += size;

@@ -54,9 +54,9 @@ struct hw_roots {
 	struct hw_root_ref *refs; /* By root, then slot. */
 	uint64_t ref_count;
 	bool incomplete; /* Some memory that may hold references was not read. */
-	/* Blocks that are libc's bookkeeping, ascending: dtv arrays and the thread-local
-	 * variables of dlopened libraries. Their words are roots already, by the variable's
-	 * name, so the graph must not scan them too: it would see a second holder. */
+	/* Blocks whose words are roots already, ascending: libc's bookkeeping (dtv arrays, the
+	 * thread-local variables of dlopened libraries), by the variable's name, and what
+	 * plugins say. The graph must not scan them too: it would see a second holder. */
 	uint32_t *leaves;
 	uint32_t leaf_count;
 	/* Private. */

@@ -103,10 +103,19 @@ static void take_thread(void *arg, int32_t tid)
 	g_hash_table_add(g->named_threads, GINT_TO_POINTER(tid));
 }
 
+static void take_block(void *arg, hw_addr addr)
+{
+	struct gather *g = ((struct named *)arg)->g;
+	const uint32_t block = hw_table_at(g->table, addr);
+
+	if (block != HW_NO_BLOCK)
+		hw_gather_leaf(g, block);
+}
+
 void hw_gather_named(struct gather *g)
 {
 	struct named named = {.g = g};
-	const struct hw_root_sink sink = {&named, take_root, take_skip, take_thread};
+	const struct hw_root_sink sink = {&named, take_root, take_skip, take_thread, take_block};
 
 	hw_globals_init(&named.globals, g);
 	/* Interrupted: the caller looks at the stop flag. */

@@ -80,6 +80,7 @@ struct hw_root_sink {
 	bool (*root)(void *arg, const struct hw_root *root); /* False: enough. */
 	void (*skip)(void *arg, hw_addr start, hw_addr end);
 	void (*skip_thread)(void *arg, int32_t tid);
+	void (*named_block)(void *arg, hw_addr addr);
 };
 /* Asks every open plugin for its roots. One that fails is noted, and *incomplete_ret set: some
  * of its roots may be missing. False only when interrupted. */

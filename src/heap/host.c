@@ -226,6 +226,14 @@ static void skip_thread(void *self, int32_t tid)
 		in->roots->skip_thread(in->roots->arg, tid);
 }
 
+static void named_block(void *self, hw_addr addr)
+{
+	struct hw_instance *in = self;
+
+	if (in->roots)
+		in->roots->named_block(in->roots->arg, addr);
+}
+
 static char *format(const char *fmt, va_list args) G_GNUC_PRINTF(1, 0);
 static char *format(const char *fmt, va_list args)
 {
@@ -347,5 +355,6 @@ void hw_host_init(struct hw_instance *instance)
 	    .goroutine = goroutine,
 	    .name = name,
 	    .lock = lock,
+	    .named_block = named_block,
 	};
 }

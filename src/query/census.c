@@ -103,25 +103,19 @@ static void fill_groups(const struct hw_roots *roots, GHashTable *by_tid, uint32
 static bool ask_retained(struct hw_session *s, struct hw_census *c, GHashTable *by_tid,
 			 GError **error)
 {
-	const size_t roots = (size_t)s->roots->count + 1, groups = (size_t)c->groups->len + 1;
-	uint32_t *group = hw_array_resize(NULL, 0, roots, sizeof(*group));
-	uint64_t *blocks = hw_array_resize(NULL, 0, groups, sizeof(*blocks));
-	uint64_t *bytes = hw_array_resize(NULL, 0, groups, sizeof(*bytes));
-	bool ok = group && blocks && bytes;
+	struct hw_root_groups groups;
+	bool ok = hw_root_groups_init(&groups, s, c->groups->len, error);
 
 	if (ok) {
-		fill_groups(s->roots, by_tid, group);
-		ok = hw_without_roots(s, group, c->groups->len, blocks, bytes, error);
-	} else {
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no room to group roots");
+		fill_groups(s->roots, by_tid, groups.group);
+		ok = hw_without_roots(s, groups.group, groups.count, groups.blocks, groups.bytes,
+				      error);
 	}
 	for (guint i = 0; i < c->groups->len && ok; i++) {
-		g_array_index(c->groups, struct hw_census_group, i).blocks = blocks[i];
-		g_array_index(c->groups, struct hw_census_group, i).retained = bytes[i];
+		g_array_index(c->groups, struct hw_census_group, i).blocks = groups.blocks[i];
+		g_array_index(c->groups, struct hw_census_group, i).retained = groups.bytes[i];
 	}
-	hw_array_resize(bytes, bytes ? groups : 0, 0, sizeof(*bytes));
-	hw_array_resize(blocks, blocks ? groups : 0, 0, sizeof(*blocks));
-	hw_array_resize(group, group ? roots : 0, 0, sizeof(*group));
+	hw_root_groups_clear(&groups);
 	return ok;
 }
 

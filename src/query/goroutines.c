@@ -285,7 +285,7 @@ static gint by_id(gconstpointer a, gconstpointer b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static gint by_count(gconstpointer a, gconstpointer b)
+int hw_task_group_compare(const void *a, const void *b)
 {
 	const struct hw_task_group *x = a, *y = b;
 
@@ -326,7 +326,7 @@ struct hw_tasks *hw_tasks_query(struct hw_session *s, const struct hw_task_reque
 	}
 	for (guint i = 0; i < t->groups->len; i++)
 		g_array_sort(g_array_index(t->groups, struct hw_task_group, i).ids, by_id);
-	g_array_sort(t->groups, by_count);
+	g_array_sort(t->groups, hw_task_group_compare);
 	g_array_sort(t->states, by_state_count);
 	hw_target_check(s->target, &s->notes);
 	return t;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* goroutines.h -- the goroutines, those in the same state with the same stack and creator put
- * together, and one of them in full. Metadata only: no block is read. */
+ * together, and one of them in full. Metadata only: no block is read but for what they retain. */
 #ifndef HW_QUERY_GOROUTINES_H
 #define HW_QUERY_GOROUTINES_H
 #include "query/session.h"
@@ -27,6 +27,9 @@ struct hw_task_group {
 	int64_t wait_longest_ns;      /* -1: not known. At least so long. */
 	int64_t wait_shortest_ns;
 	uint64_t stack_bytes;
+	/* Set by hw_tasks_retained(): what no root but theirs reaches. */
+	bool is_retained_known;
+	uint64_t retained, retained_blocks;
 };
 
 struct hw_task_state {
@@ -54,6 +57,13 @@ struct hw_tasks *hw_tasks_query(struct hw_session *session, const struct hw_task
 				GError **error);
 void hw_tasks_free(struct hw_tasks *tasks); /* Accepts NULL. */
 
+/* By count, then lowest id. */
+int hw_task_group_compare(const void *a, const void *b);
+
+/* What would become unreachable if all goroutines of a group were gone, for each group; sorts
+ * them by that. The session's graph was made, without dominators. */
+bool hw_tasks_retained(struct hw_session *session, struct hw_tasks *tasks, GError **error);
+
 /* One goroutine. */
 struct hw_task {
 	struct hw_goroutine info; /* pcs and labels are NULL: see calls, labels. */
@@ -61,6 +71,8 @@ struct hw_task {
 	struct hw_task_call *creator;
 	struct hw_task_call *start; /* Its first function. */
 	GPtrArray *labels;          /* char *: key, value, key, … */
+	bool is_retained_known;     /* Set by hw_task_retained(). */
+	uint64_t retained, retained_blocks;
 	/* Private. */
 	GStringChunk *strings;
 };
@@ -68,4 +80,5 @@ struct hw_task {
 /* NULL with TARGET when there is no such goroutine. */
 struct hw_task *hw_task_query(struct hw_session *session, uint64_t id, GError **error);
 void hw_task_free(struct hw_task *task); /* Accepts NULL. */
+bool hw_task_retained(struct hw_session *session, struct hw_task *task, GError **error);
 #endif

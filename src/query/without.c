@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "graph/csr.h"
 #include "query/slots.h"
 #include <string.h>
 
@@ -68,6 +69,20 @@ static bool reach_target(void *arg, const struct hw_slot *slot)
 	return true;
 }
 
+/* What a block refers to: from the graph's arrays while there are any. */
+static void reach_from(struct marks *m, uint32_t block)
+{
+	const struct hw_csr *csr = m->session->graph->csr;
+
+	if (!csr) {
+		hw_slots_out(m->session, block, reach_target, m);
+		return;
+	}
+	for (uint64_t at = hw_csr_begin(csr, block), end = hw_csr_begin(csr, block + 1); at < end;
+	     at++)
+		reach(m, csr->target[at]);
+}
+
 /* What lies behind a block becomes what the block is by now. */
 static void spread(struct marks *m)
 {
@@ -78,7 +93,7 @@ static void spread(struct marks *m)
 		uint32_t block = m->stack[--m->used];
 
 		m->now = m->mark[block];
-		hw_slots_out(s, block, reach_target, m);
+		reach_from(m, block);
 		if (++m->done % POLL == 0)
 			hw_progress("marking blocks", MIN(m->done, s->graph->reached_blocks),
 				    s->graph->reached_blocks);
@@ -154,4 +169,30 @@ bool hw_without_roots(const struct hw_session *s, const uint32_t *group, uint32_
 	}
 	close_marks(&m);
 	return ok;
+}
+
+bool hw_root_groups_init(struct hw_root_groups *groups, const struct hw_session *session,
+			 uint32_t count, GError **error)
+{
+	*groups = (struct hw_root_groups){.roots = session->roots->count, .count = count};
+	groups->group = hw_array_resize(NULL, 0, (size_t)groups->roots + 1, sizeof(uint32_t));
+	groups->blocks = hw_array_resize(NULL, 0, (size_t)count + 1, sizeof(uint64_t));
+	groups->bytes = hw_array_resize(NULL, 0, (size_t)count + 1, sizeof(uint64_t));
+	if (groups->group && groups->blocks && groups->bytes)
+		return true;
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no room to group roots");
+	return false;
+}
+
+static void free_array(void *array, uint32_t count, size_t size)
+{
+	if (array)
+		hw_array_resize(array, (size_t)count + 1, 0, size);
+}
+
+void hw_root_groups_clear(struct hw_root_groups *groups)
+{
+	free_array(groups->group, groups->roots, sizeof(uint32_t));
+	free_array(groups->blocks, groups->count, sizeof(uint64_t));
+	free_array(groups->bytes, groups->count, sizeof(uint64_t));
 }

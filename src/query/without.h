@@ -14,4 +14,15 @@ bool hw_without_blocks(const struct hw_session *session, const uint64_t *removed
  * group. For each group: what only its roots reach, into arrays of count items. */
 bool hw_without_roots(const struct hw_session *session, const uint32_t *group, uint32_t count,
 		      uint64_t *blocks_ret, uint64_t *bytes_ret, GError **error);
+
+/* The arrays of such a question, for all roots of a session. */
+struct hw_root_groups {
+	uint32_t *group; /* By root; the caller fills it. */
+	uint64_t *blocks, *bytes;
+	uint32_t roots, count;
+};
+/* False: no room (INTERNAL); clear it in any case. */
+bool hw_root_groups_init(struct hw_root_groups *groups, const struct hw_session *session,
+			 uint32_t count, GError **error);
+void hw_root_groups_clear(struct hw_root_groups *groups);
 #endif

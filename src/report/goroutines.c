@@ -95,6 +95,12 @@ static void ids_json(struct hw_answer *a, const GArray *ids)
 	hw_answer_field(a, "goroutines_omitted", NULL, hw_count(ids->len - shown));
 }
 
+static void retained_json(struct hw_answer *a, bool is_known, uint64_t bytes, uint64_t blocks)
+{
+	hw_answer_field(a, "retained", NULL, is_known ? hw_size(bytes) : hw_null());
+	hw_answer_field(a, "retained_blocks", NULL, is_known ? hw_count(blocks) : hw_null());
+}
+
 static void group_json(struct hw_answer *a, const struct hw_task_group *g, bool all)
 {
 	hw_answer_begin(a, NULL, NULL);
@@ -107,7 +113,7 @@ static void group_json(struct hw_answer *a, const struct hw_task_group *g, bool 
 	hw_answer_field(a, "stack_cut", NULL, hw_flag(g->flags & HW_GOROUTINE_CUT));
 	place_json(a, "created_by", g->creator, g->parent, true);
 	wait_json(a, g->state, g->status, g->wait_longest_ns, g->wait_shortest_ns);
-	hw_answer_field(a, "retained", NULL, hw_null());
+	retained_json(a, g->is_retained_known, g->retained, g->retained_blocks);
 	hw_answer_field(a, "stack_bytes", NULL, hw_size(g->stack_bytes));
 	ids_json(a, g->ids);
 	hw_answer_end(a);
@@ -241,6 +247,11 @@ static void group_text(struct hw_answer *a, const struct hw_task_group *g, bool 
 	append_flags(line, g->flags);
 	hw_answer_gap(a);
 	hw_answer_line(a, HW_TONE_TITLE, "%s", line->str);
+	if (g->is_retained_known) {
+		g_autofree char *retained = hw_answer_size(a, g->retained);
+
+		hw_answer_line(a, HW_TONE_PLAIN, "  %s held by nothing else", retained);
+	}
 	hw_answer_line(a, HW_TONE_DIM, "  %s; %s of stack", ids, stack);
 	stack_text(a, g->calls, all, FRAMES_SHOWN);
 	creator_text(a, g->creator, g->parent);
@@ -275,7 +286,10 @@ static void tasks_text(struct hw_answer *a, struct hw_session *s, const struct h
 	for (guint i = 0; i < shown; i++)
 		group_text(a, &g_array_index(t->groups, struct hw_task_group, i), all);
 	hw_holder_more(a, t->groups->len - shown, "group");
-	hw_answer_completeness(a, &s->notes, false);
+	if (s->graph)
+		hw_holder_approximate(a, s);
+	else
+		hw_answer_completeness(a, &s->notes, false);
 }
 
 void hw_report_goroutines(struct hw_answer *a, struct hw_session *s, const struct hw_tasks *t,
@@ -321,7 +335,7 @@ static void task_json(struct hw_answer *a, const struct hw_task *t, bool strings
 	place_json(a, "created_by", t->creator, g->parent, true);
 	place_json(a, "started", t->start, 0, false);
 	wait_json(a, g->state, g->status, g->wait_ns, g->wait_ns);
-	hw_answer_field(a, "retained", NULL, hw_null());
+	retained_json(a, t->is_retained_known, t->retained, t->retained_blocks);
 	hw_answer_field(a, "stack_start", NULL, hw_address(g->stack_start));
 	hw_answer_field(a, "stack_end", NULL, hw_address(g->stack_end));
 	hw_answer_field(a, "stack_bytes", NULL, hw_size(g->stack_end - g->stack_start));
@@ -346,6 +360,11 @@ static void task_text(struct hw_answer *a, struct hw_session *s, const struct hw
 		       g->stack_start, g->stack_end, size);
 	if (g->tid > 0)
 		hw_answer_line(a, HW_TONE_PLAIN, "  on thread %d", (int)g->tid);
+	if (t->is_retained_known) {
+		g_autofree char *retained = hw_answer_size(a, t->retained);
+
+		hw_answer_line(a, HW_TONE_PLAIN, "  %s held by nothing else", retained);
+	}
 	if (t->labels->len && !strings)
 		hw_answer_line(a, HW_TONE_PLAIN, "  %u label%s (--show-strings shows them)",
 			       t->labels->len / 2, t->labels->len == 2 ? "" : "s");
@@ -357,7 +376,10 @@ static void task_text(struct hw_answer *a, struct hw_session *s, const struct hw
 	creator_text(a, t->creator, g->parent);
 	if (g->flags & HW_GOROUTINE_CUT)
 		hw_answer_line(a, HW_TONE_WARN, "    (unwinding ended early)");
-	hw_answer_completeness(a, &s->notes, false);
+	if (s->graph)
+		hw_holder_approximate(a, s);
+	else
+		hw_answer_completeness(a, &s->notes, false);
 }
 
 void hw_report_goroutine(struct hw_answer *a, struct hw_session *s, const struct hw_task *t,

@@ -141,13 +141,28 @@ static const GOptionEntry plugin_entries[] = {
     {NULL},
 };
 
+#define KEPT_ENTRY                                                                                 \
+	{                                                                                          \
+		"retained", 0, 0, G_OPTION_ARG_NONE, &hw_given.retained,                           \
+		    "Also what they alone keep alive", NULL                                        \
+	}
+
 static const GOptionEntry goroutines_entries[] = {
     {"creator", 0, 0, G_OPTION_ARG_STRING, &hw_given.creator,
      "Only those created by such a function", "PART"},
     {"state", 0, 0, G_OPTION_ARG_STRING, &hw_given.state, "Only those that do this: 'chan receive'",
      "STATE"},
     {"all", 'a', 0, G_OPTION_ARG_NONE, &hw_given.all, "Also the runtime's inner calls", NULL},
+    KEPT_ENTRY,
     LIMIT_ENTRY,
+    GRAPH_ENTRIES,
+    {NULL},
+};
+static const GOptionEntry goroutine_entries[] = {
+    {"show-strings", 0, 0, G_OPTION_ARG_NONE, &hw_given.strings, "Also print the target's bytes",
+     NULL},
+    KEPT_ENTRY,
+    GRAPH_ENTRIES,
     {NULL},
 };
 
@@ -188,6 +203,7 @@ GOptionContext *hw_options_context(enum hw_option_set own, const char *args)
 	    {HW_OPTIONS_SNAPSHOT, "snapshot", snapshot_entries},
 	    {HW_OPTIONS_PLUGIN, "plugin", plugin_entries},
 	    {HW_OPTIONS_GOROUTINES, "goroutines", goroutines_entries},
+	    {HW_OPTIONS_GOROUTINE, "goroutine", goroutine_entries},
 	};
 	GOptionContext *context = g_option_context_new(args);
 

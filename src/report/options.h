@@ -6,8 +6,8 @@
 #include "report/style.h"
 
 struct hw_given {
-	gboolean json, bytes, force, quiet, help, version, strict; /* Every command. */
-	gboolean quick, all, totals, strings, no_anon, retained, pending;   /* Some commands. */
+	gboolean json, bytes, force, quiet, help, version, strict;        /* Every command. */
+	gboolean quick, all, totals, strings, no_anon, retained, pending; /* Some commands. */
 	char *color, *output;
 	int width;
 	char *sysroot, *exe, **debug_dirs, *plugin_dir, *spool_dir;
@@ -38,6 +38,7 @@ enum hw_option_set {
 	HW_OPTIONS_SNAPSHOT,
 	HW_OPTIONS_PLUGIN,
 	HW_OPTIONS_GOROUTINES,
+	HW_OPTIONS_GOROUTINE,
 	HW_OPTIONS_ALL, /* Of every command: to find out which one is meant. */
 };
 

@@ -325,6 +325,11 @@ static void skip_thread(void *self, int32_t tid G_GNUC_UNUSED)
 	((struct fake_host *)self)->skips++;
 }
 
+static void named_block(void *self, hw_addr addr G_GNUC_UNUSED)
+{
+	((struct fake_host *)self)->named_blocks++;
+}
+
 static void damage(void *self, hw_addr addr, const char *fmt, ...)
 {
 	struct fake_host *fake = self;
@@ -460,4 +465,5 @@ const struct hw_host fake_host_calls = {
     .stopped = stopped,
     .name = no_name,
     .lock = no_lock,
+    .named_block = named_block,
 };

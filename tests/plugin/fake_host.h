@@ -82,6 +82,7 @@ struct fake_host {
 	GPtrArray *warnings; /* char *: "code: text" */
 	GPtrArray *types;    /* char * */
 	uint32_t skips;
+	uint64_t named_blocks;
 	uint32_t roots;
 	bool incomplete;
 	char *failure;

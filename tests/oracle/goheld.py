@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a group of goroutines keeps alive: `goroutines --retained` on a core, against what Go's own collector
+frees when in the same process that group, and nothing else, has come to its end.
+
+usage: goheld.py BUILD [--matrix | VERSION...]   without: the Go of this machine"""
+
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gobuild  # noqa: E402
+import godump  # noqa: E402
+from dump import Failed, Skip  # noqa: E402
+from gotyped import Memory, listed, toolchains  # noqa: E402
+
+# The groups, in the order of their end, and how many sudogs (the record of one wait) only its goroutines hold:
+# the runtime keeps those for later. Of a queue that the collector looks into (that of a
+# condition) the first and the last are held by it, too.
+GROUPS = {"receives": 10, "selects": 20, "sending": 20, "waits": 10 - 2, "deep": 10}
+
+
+class Fixture:
+    """The process; step() gives the core before a group ends and the dump after it."""
+
+    def __init__(self, program, folder):
+        self.folder = folder
+        self.dumps = [folder / f"dump{i}" for i in range(len(GROUPS))]
+        self.child = subprocess.Popen([str(program), *map(str, self.dumps)], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True, cwd=folder)
+
+    def __enter__(self):
+        self.expect("ready")
+        return self
+
+    def __exit__(self, *unused):
+        self.child.send_signal(signal.SIGKILL)
+        self.child.communicate()
+
+    def expect(self, word):
+        if self.child.stdout.readline().strip() != word:
+            raise Failed(f"the fixture did not say {word}")
+
+    def step(self, group):
+        done = subprocess.run(["gcore", "-o", str(self.folder / "c"), str(self.child.pid)],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False)
+        core = self.folder / f"c.{self.child.pid}"
+        if done.returncode or not core.exists():
+            raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
+        self.child.stdin.write(f"{group}\n")
+        self.child.stdin.flush()
+        self.expect("done")
+        return core, godump.read(self.dumps[group])
+
+
+def freed(heapwalk, core, dump):
+    """What the roots reached in the core and the collector freed later: {address: size}. A slot that was used
+    anew holds other bytes."""
+    live = listed(heapwalk, core, "blocks", "--state", "live", "--format", "csv")
+    pending = listed(heapwalk, core, "leaks", "--format", "csv", "--pending")
+    memory = Memory(core)
+    reached = live.keys() - pending.keys()
+    again = {a for a in reached & dump.objects.keys()
+             if dump.objects[a].size != live[a]}
+    if again:
+        raise Failed(f"{len(again)} slots have another size")
+    return {a: live[a] for a in reached - dump.objects.keys()}, live
+
+
+def sudog_size(core, live, g):
+    """Bytes of a sudog: of the small objects that begin with the address of a g that waits."""
+    memory = Memory(core)
+    sizes = {live[a] for a in live
+             if live[a] in (96, 112, 128) and int.from_bytes(memory.read(a, 8), "little") == g}
+    if len(sizes) != 1:
+        raise Failed(f"sudogs have sizes {sizes}")
+    return sizes.pop()
+
+
+def ask(heapwalk, *args):
+    done = subprocess.run([str(heapwalk), *args, "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=600, check=False)
+    if done.returncode:
+        raise Failed(f"{args[0]}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    answer = json.loads(done.stdout)
+    if not answer["complete"]:
+        raise Failed(f"{args[0]}: not complete: {answer['warnings']}")
+    return answer["data"]
+
+
+def retained(heapwalk, core, function):
+    """The one group that is in a function."""
+    data = ask(heapwalk, "goroutines", str(core), "--retained")
+    groups = [g for g in data["groups"] if any(c["function"] == f"main.{function}" for c in g["stack"])]
+    if len(groups) != 1 or groups[0]["count"] != 10:
+        raise Failed(f"{[g['count'] for g in groups]} goroutines in {function}")
+    order = [g["retained"] for g in data["groups"]]
+    if order != sorted(order, reverse=True):
+        raise Failed("groups are not by what they retain")
+    return groups[0]
+
+
+def check(heapwalk, fixture, group):
+    core, dump = fixture.step(group)
+    name, sudogs = list(GROUPS.items())[group]
+    gone, live = freed(heapwalk, core, dump)
+    found = retained(heapwalk, core, name)
+    one = ask(heapwalk, "goroutine", str(core), str(found["goroutines"][0]["id"]), "--retained")
+    size = sudog_size(core, live, int(one["address"], 16))
+    core.unlink()
+    told = found["retained_blocks"], found["retained"]
+    truth = len(gone) + sudogs, sum(gone.values()) + sudogs * size
+    if told != truth:
+        raise Failed(f"{name}: retains {told[0]} blocks, {told[1]} bytes, not {truth[0]}, {truth[1]}")
+    if not 0 < one["retained"] < found["retained"]:
+        raise Failed(f"{name}: one retains {one['retained']} of {found['retained']}")
+    return f"{name}: {told[0]} blocks, {told[1]} bytes"
+
+
+def run(build, go, variant, folder):
+    with Fixture(go.build(build, "held", variant), folder) as fixture:
+        for group in range(len(GROUPS)):
+            yield check(build / "heapwalk", fixture, group)
+
+
+def variants(version, args):
+    """Without arguments one for each Go, for time."""
+    if args:
+        return "normal", "stripped"
+    own = gobuild.own()
+    return ("stripped" if own and own[-1].version == version else "normal",)
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    passed = failed = skipped = 0
+    for version, go in toolchains(build, sys.argv[2:]).items():
+        for variant in variants(version, sys.argv[2:]):
+            try:
+                if isinstance(go, str):
+                    raise Skip(go)
+                if not shutil.which("gcore"):
+                    raise Skip("gcore is not installed")
+                with tempfile.TemporaryDirectory(prefix="heapwalk-goheld-") as folder:
+                    for line in run(build, go, variant, pathlib.Path(folder)):
+                        print(f"ok  {version} {variant} {line}")
+                        passed += 1
+            except Skip as why:
+                skipped += 1
+                print(f"skip  {version} {variant}: {why}")
+            except Failed as why:
+                failed += 1
+                print(f"not ok  {version} {variant}: {why}")
+    print(f"goheld: {passed} passed, {failed} failed, {skipped} skipped")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
