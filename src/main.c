@@ -341,24 +341,33 @@ static bool run_top(struct run *run, GError **error)
 
 static bool prepare_pins(struct run *run, GError **error)
 {
+	enum hw_pins_by by;
 	uint64_t min;
 
-	return prepare_graph(run, error) && hw_ask_min(HW_PIN_MIN, &min, error);
+	return prepare_graph(run, error) && hw_ask_min(HW_PIN_MIN, &min, error) &&
+	       hw_ask_pins_by(&by, error);
 }
 
 static bool run_pins(struct run *run, GError **error)
 {
+	struct hw_pin_groups *groups = NULL;
 	struct hw_pins *pins;
+	enum hw_pins_by by;
 	uint32_t limit;
 	uint64_t min;
 
-	if (!hw_ask_min(HW_PIN_MIN, &min, error) ||
+	if (!hw_ask_min(HW_PIN_MIN, &min, error) || !hw_ask_pins_by(&by, error) ||
 	    !build_graph(run, HW_DEPTH_PATHS, &limit, error))
 		return false;
 	pins = hw_pins_query(run->session, min, error);
-	if (!pins)
+	if (pins && by < HW_PINS_BYS)
+		groups = hw_pin_groups_query(run->session, pins, by, error);
+	if (!pins || (by < HW_PINS_BYS && !groups)) {
+		hw_pins_free(pins);
 		return false;
-	hw_report_pins(&run->answer, run->session, pins, limit);
+	}
+	hw_report_pins(&run->answer, run->session, pins, groups, limit);
+	hw_pin_groups_free(groups);
 	hw_pins_free(pins);
 	return true;
 }
@@ -737,6 +746,9 @@ static const struct command commands[] = {
      .prepare = prepare_pins,
      .run = run_pins,
      .summary = "Blocks of which only a part is seen, and who keeps them",
+     .more = "Visible is what substrings, subslices and pointers see together. --by adds the\n"
+	     "blocks up: by the variable at the start of a shortest path, by their type, or\n"
+	     "by the calls that allocated them, as far as the runtime sampled those.",
      .own = HW_OPTIONS_PINS},
     {.name = "threads",
      .mode = HW_STOP_ALL,

@@ -554,6 +554,10 @@ struct hw_plugin {
 	/* Optional (NULL: head is 0 and nothing is rounding). False: not known of this one. */
 	bool (*extent)(void *handle, uint32_t heap, hw_addr block, uint64_t size,
 		       struct hw_extent *ret);
+	/* Optional (NULL). The calls that allocated a block, innermost first, to receiver. False:
+	 * not known. */
+	bool (*site)(void *handle, uint32_t heap, hw_addr block,
+		     void (*receiver)(void *self, const struct hw_call *call), void *self);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

@@ -198,4 +198,5 @@ const struct hw_plugin hw_plugin_go = {
     .pointers = go_pointers,
     .view = go_view,
     .extent = go_extent,
+    .site = go_site,
 };

@@ -20,5 +20,8 @@ bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct 
 /* For struct hw_plugin. */
 bool go_view(void *handle, uint32_t heap, const struct hw_reference *reference,
 	     struct hw_view *ret);
+/* allocsite.c */
+bool go_site(void *handle, uint32_t heap, hw_addr block,
+	     void (*receiver)(void *self, const struct hw_call *call), void *self);
 bool go_extent(void *handle, uint32_t heap, hw_addr block, uint64_t size, struct hw_extent *ret);
 #endif

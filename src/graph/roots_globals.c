@@ -2,6 +2,7 @@
 /* roots_globals.c -- writable data and bss of modules, by variable, else by section. */
 #include "graph/roots_private.h"
 #include "target/elf.h"
+#include <inttypes.h>
 
 /* The node of what has no variable's name. */
 static uint32_t unnamed_node(struct hw_globals *s, hw_addr slot)
@@ -18,6 +19,13 @@ static uint32_t unnamed_node(struct hw_globals *s, hw_addr slot)
 		node.addr = s->mapping->start;
 		node.size = s->mapping->end - s->mapping->start;
 		node.name = "[data]";
+	}
+	if (s->is_by_word) {
+		node.name =
+		    hw_gather_name(s->g, "%s+0x%" PRIx64, node.name, (uint64_t)(slot - node.addr));
+		node.addr = slot;
+		node.size = 8;
+		return hw_gather_node(s->g, &node);
 	}
 	known = g_hash_table_lookup(s->sections, &node.addr);
 	if (!known) {

@@ -118,6 +118,7 @@ void hw_gather_named(struct gather *g)
 	const struct hw_root_sink sink = {&named, take_root, take_skip, take_thread, take_block};
 
 	hw_globals_init(&named.globals, g);
+	named.globals.is_by_word = true;
 	/* Interrupted: the caller looks at the stop flag. */
 	hw_heaps_roots(g->heaps, &sink, &g->roots->incomplete, NULL);
 	hw_globals_clear(&named.globals);

@@ -63,6 +63,8 @@ struct hw_globals {
 	struct hw_range_pair variable; /* Of the node last used; empty at first. */
 	uint32_t node;
 	GHashTable *sections; /* Node + 1 by start of a section or mapping. */
+	bool is_by_word; /* Where there is no variable's name, a node for each word: a runtime says
+			  * that they are references, so they are few. */
 };
 void hw_globals_init(struct hw_globals *globals, struct gather *g);
 void hw_globals_clear(struct hw_globals *globals);

@@ -105,6 +105,10 @@ bool hw_heaps_view(const struct hw_heaps *heaps, uint32_t index,
 void hw_heaps_extent(const struct hw_heaps *heaps, uint32_t index, hw_addr block, uint64_t size,
 		     struct hw_extent *ret);
 
+/* As site(): who allocated a block. */
+bool hw_heaps_site(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
+		   void (*receiver)(void *self, const struct hw_call *call), void *self);
+
 /* Runs a report of a plugin into out. Error USAGE when there is no such report,
  * UNSUPPORTED when no heap of that plugin is in the target. */
 bool hw_heaps_report(struct hw_heaps *heaps, const char *plugin, const char *report,

@@ -417,6 +417,15 @@ void hw_heaps_extent(const struct hw_heaps *heaps, uint32_t index, hw_addr block
 	*ret = extent;
 }
 
+bool hw_heaps_site(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
+		   void (*receiver)(void *self, const struct hw_call *call), void *self)
+{
+	const struct hw_heap *heap = heaps->heaps->pdata[index];
+
+	return heap->plugin->site &&
+	       heap->plugin->site(heap->instance->handle, index, block, receiver, self);
+}
+
 /* The open plugin and its report. NULL with *error set as hw_heaps_report() says. */
 static const struct hw_report *find_report(struct hw_heaps *heaps, const char *plugin,
 					   const char *report, struct hw_instance **ret,

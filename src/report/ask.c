@@ -66,6 +66,19 @@ bool hw_ask_by(enum hw_top_by *ret, GError **error)
 	return false;
 }
 
+bool hw_ask_pins_by(enum hw_pins_by *ret, GError **error)
+{
+	for (unsigned i = 0; i <= HW_PINS_BYS; i++) {
+		if (g_strcmp0(hw_given.by, i < HW_PINS_BYS ? hw_pins_by_names[i] : NULL) == 0) {
+			*ret = (enum hw_pins_by)i;
+			return true;
+		}
+	}
+	g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "--by %s: must be holder, type or site",
+		    hw_given.by);
+	return false;
+}
+
 static bool check_type(GError **error)
 {
 	if (!hw_given.type || *hw_given.type)

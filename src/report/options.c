@@ -130,6 +130,7 @@ static const GOptionEntry top_entries[] = {
 };
 static const GOptionEntry pins_entries[] = {
     {"min", 0, 0, G_OPTION_ARG_STRING, &hw_given.min, "Only blocks of this size (4KiB)", "SIZE"},
+    {"by", 0, 0, G_OPTION_ARG_STRING, &hw_given.by, "Add up by holder, type or site", "WHAT"},
     LIMIT_ENTRY,
     GRAPH_ENTRIES,
     {NULL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `heapwalk pins`: blocks that are kept by references which see only a part of them. */
 #include "report/holder.h"
+#include "report/pin_groups.h"
 #include "report/report.h"
 #include <inttypes.h>
 
@@ -51,6 +52,7 @@ static struct hw_value size_or_null(bool is_known, uint64_t size)
 static void pin_json(struct hw_answer *a, struct hw_session *s, const struct hw_pin *p)
 {
 	const struct hw_sight *sight = &p->sight;
+	g_autoptr(GArray) site = hw_pin_site(s, p->block);
 	struct hw_path path;
 
 	hw_path_find(s, p->block, &path);
@@ -66,6 +68,7 @@ static void pin_json(struct hw_answer *a, struct hw_session *s, const struct hw_
 	hw_answer_field(a, "first_into", NULL, size_or_null(p->views != 0, p->first_into));
 	hw_answer_field(a, "last_into", NULL, size_or_null(p->views != 0, p->last_into));
 	hw_answer_field(a, "confidence", NULL, hw_text(hw_confidence_names[sight->confidence]));
+	hw_report_pin_site(a, "site", site);
 	hw_answer_list(a, "holders", NULL);
 	for (uint32_t i = 0; i < p->holder_count; i++)
 		holder_json(a, s, &p->holders[i]);
@@ -77,8 +80,10 @@ static void pin_json(struct hw_answer *a, struct hw_session *s, const struct hw_
 }
 
 static void pins_json(struct hw_answer *a, struct hw_session *s, const struct hw_pins *p,
-		      uint32_t limit)
+		      const struct hw_pin_groups *groups, uint32_t limit)
 {
+	if (groups)
+		hw_report_pin_groups_json(a, s, groups, limit);
 	hw_answer_list(a, "pins", NULL);
 	for (guint i = 0; i < MIN(p->pins->len, limit); i++)
 		pin_json(a, s, &g_array_index(p->pins, struct hw_pin, i));
@@ -166,10 +171,19 @@ static void unknown_text(struct hw_answer *a, const struct hw_pins *p, const cha
 		       count == 1 ? "is" : "are", size);
 }
 
-static void pins_text(struct hw_answer *a, struct hw_session *s, const struct hw_pins *p,
+static void list_text(struct hw_answer *a, struct hw_session *s, const struct hw_pins *p,
 		      uint32_t limit)
 {
 	const guint shown = MIN(p->pins->len, limit);
+
+	for (guint i = 0; i < shown; i++)
+		pin_text(a, s, &g_array_index(p->pins, struct hw_pin, i));
+	hw_holder_more(a, p->pins->len - shown, "pin");
+}
+
+static void pins_text(struct hw_answer *a, struct hw_session *s, const struct hw_pins *p,
+		      const struct hw_pin_groups *groups, uint32_t limit)
+{
 	g_autofree char *min = hw_answer_size(a, p->min);
 
 	hw_answer_target(a, s->target);
@@ -186,17 +200,18 @@ static void pins_text(struct hw_answer *a, struct hw_session *s, const struct hw
 		hw_answer_line(a, HW_TONE_WARN,
 			       "Guessed: a reference that sees more may be in what could not be "
 			       "read.");
-	for (guint i = 0; i < shown; i++)
-		pin_text(a, s, &g_array_index(p->pins, struct hw_pin, i));
-	hw_holder_more(a, p->pins->len - shown, "pin");
+	if (groups)
+		hw_report_pin_groups_text(a, s, groups, limit);
+	else
+		list_text(a, s, p, limit);
 	hw_answer_completeness(a, &s->notes, false);
 }
 
 void hw_report_pins(struct hw_answer *a, struct hw_session *s, const struct hw_pins *p,
-		    uint32_t limit)
+		    const struct hw_pin_groups *groups, uint32_t limit)
 {
 	if (a->is_json)
-		pins_json(a, s, p, limit ? limit : PINS_JSON);
+		pins_json(a, s, p, groups, limit ? limit : PINS_JSON);
 	else
-		pins_text(a, s, p, limit ? limit : HW_ROWS_SHOWN);
+		pins_text(a, s, p, groups, limit ? limit : HW_ROWS_SHOWN);
 }

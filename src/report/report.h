@@ -8,7 +8,7 @@
 #include "query/goroutines.h"
 #include "query/leaks.h"
 #include "query/maps.h"
-#include "query/pins.h"
+#include "query/pin_groups.h"
 #include "query/refs.h"
 #include "query/roots.h"
 #include "query/show.h"
@@ -55,8 +55,9 @@ void hw_report_leaks(struct hw_answer *answer, struct hw_session *session,
 		     const struct hw_leak_groups *leaks, uint32_t limit);
 void hw_report_top(struct hw_answer *answer, struct hw_session *session, const struct hw_top *top,
 		   uint32_t limit);
+/* groups: or NULL. */
 void hw_report_pins(struct hw_answer *answer, struct hw_session *session,
-		    const struct hw_pins *pins, uint32_t limit);
+		    const struct hw_pins *pins, const struct hw_pin_groups *groups, uint32_t limit);
 void hw_report_threads(struct hw_answer *answer, struct hw_session *session,
 		       const struct hw_census *census, uint32_t limit);
 
