@@ -19,6 +19,8 @@
 #include "views.h"
 #include <stdio.h>
 
+#define STRUCTS_MOST 65536 /* Ps, and Ms. */
+
 static int probe(const struct hw_host *host)
 {
 	return go_probe(host) ? 90 : 0;
@@ -61,6 +63,31 @@ static uint32_t judge(const struct go_runtime *rt)
 	return is_known && (rt->ways & ~(uint32_t)GO_WAY_STRUCTURE) ? HW_EXACT : HW_CONSERVATIVE;
 }
 
+/* Ps and Ms are objects of the heap, and the runtime's own all the same: a word of each that
+ * is no pointer stands for it. */
+static void claim_structs(const struct go_runtime *rt)
+{
+	const struct hw_host *host = rt->host;
+	struct go_slice allp;
+	uint64_t addr, word;
+
+	if (go_slice_read(rt, rt->globals.allp, &allp))
+		for (uint64_t i = 0; i < allp.len && i < STRUCTS_MOST; i++)
+			if (go_word(rt, allp.ptr + i * 8, &addr) && go_word(rt, addr, &word))
+				host->claim(host->self, rt->id, HW_CLAIM_METADATA, addr, addr + 8,
+					    "p");
+	if (!go_word(rt, rt->globals.allm, &addr))
+		return;
+	for (uint64_t i = 0; addr && i < STRUCTS_MOST; i++) {
+		hw_addr procid = addr + rt->layout.at[GO_M_PROCID];
+
+		if (!go_get(rt, addr, GO_M_ALLLINK, &word))
+			return;
+		host->claim(host->self, rt->id, HW_CLAIM_METADATA, procid, procid + 8, "m");
+		addr = word;
+	}
+}
+
 static void claim(const struct go_runtime *rt)
 {
 	const struct hw_host *host = rt->host;
@@ -73,6 +100,7 @@ static void claim(const struct go_runtime *rt)
 		host->claim(host->self, rt->id, HW_CLAIM_METADATA, arena->addr,
 			    arena->addr + rt->layout.at[GO_HEAPARENA_SIZE], "heapArena");
 	}
+	claim_structs(rt);
 	host->claim(host->self, rt->id, HW_CLAIM_METADATA, rt->globals.mheap,
 		    rt->globals.mheap + rt->layout.at[GO_MHEAP_SIZE], "mheap_");
 }

@@ -18,8 +18,10 @@ struct bare {
 	const struct hw_session *session;
 	uint8_t *words; /* Bit per word of target->map. */
 	size_t room;
-	hw_addr *kept; /* Inside blocks that libc reads: sorted. */
+	hw_addr *kept; /* Inside blocks that libc or a runtime reads: sorted. */
 	size_t kept_count;
+	size_t kept_room;
+	bool no_memory;
 };
 
 static void drop(struct bare *bare, hw_addr start, hw_addr end)
@@ -56,22 +58,53 @@ static int compare_addresses(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* The vector of thread-local blocks (tcb + 8) has counters in it that libc needs. */
-static bool find_kept(struct bare *bare)
+static bool keep(struct bare *bare, hw_addr addr)
 {
-	const struct hw_target *target = bare->session->target;
+	if (!hw_array_reserve((void **)&bare->kept, &bare->kept_room, bare->kept_count,
+			      sizeof(*bare->kept)))
+		bare->no_memory = true;
+	else
+		bare->kept[bare->kept_count++] = addr;
+	return !bare->no_memory;
+}
 
-	bare->kept = hw_array_resize(NULL, 0, (size_t)target->thread_count + 1, sizeof(hw_addr));
-	for (uint32_t t = 0; bare->kept && t < target->thread_count; t++) {
+static bool keep_goroutine(void *arg, const struct hw_plugin *plugin, void *handle,
+			   const struct hw_goroutine *goroutine)
+{
+	(void)plugin;
+	(void)handle;
+	return keep(arg, goroutine->addr);
+}
+
+/* The vector of thread-local blocks (tcb + 8) has counters in it that libc needs; a runtime
+ * has structs of its own among the program's blocks. */
+static bool find_kept(struct bare *bare, struct hw_session *session, GError **error)
+{
+	const struct hw_target *target = session->target;
+	uint32_t count;
+	const struct hw_claimed *claims = hw_heaps_claims(session->heaps, &count);
+	bool is_known;
+
+	for (uint32_t t = 0; t < target->thread_count; t++) {
 		hw_addr tcb = target->threads[t].regs[HW_REG_FS_BASE];
-		hw_addr *to = &bare->kept[bare->kept_count];
+		hw_addr vector;
 
-		if (tcb && hw_memory_word(bare->session->memory, tcb + 8, to))
-			bare->kept_count++;
+		if (tcb && hw_memory_word(session->memory, tcb + 8, &vector))
+			keep(bare, vector);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (claims[i].kind == HW_CLAIM_METADATA)
+			keep(bare, claims[i].start);
+	if (!hw_heaps_goroutines(session->heaps, keep_goroutine, bare, &is_known, error))
+		return false;
+	if (bare->no_memory) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
+			    "no memory for a list of what is kept");
+		return false;
 	}
 	if (bare->kept_count)
 		qsort(bare->kept, bare->kept_count, sizeof(hw_addr), compare_addresses);
-	return bare->kept != NULL;
+	return true;
 }
 
 static bool is_kept(const struct bare *bare, const struct hw_block *block)
@@ -157,11 +190,13 @@ static bool mark(struct bare *bare, struct hw_session *session, GError **error)
 	bare->session = session;
 	bare->room = session->target->map_size / 64 + 1;
 	bare->words = hw_array_resize(NULL, 0, bare->room, 1);
-	if (!bare->words || !find_kept(bare)) {
+	if (!bare->words) {
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
 			    "no memory for a map of the process's contents");
 		return false;
 	}
+	if (!find_kept(bare, session, error))
+		return false;
 	for (uint32_t i = 0; i < hw_heaps_count(session->heaps); i++)
 		if (!hw_heaps_blocks(session->heaps, i, drop_batch, bare, error))
 			return false;
@@ -185,6 +220,6 @@ bool hw_snapshot_query(struct hw_session *session, const struct hw_snapshot_requ
 		  hw_snapshot_write(session->target, &options, &session->notes, ret, error);
 
 	hw_array_resize(bare.words, bare.room, 0, 1);
-	hw_array_resize(bare.kept, (size_t)session->target->thread_count + 1, 0, sizeof(hw_addr));
+	hw_array_resize(bare.kept, bare.kept_room, 0, sizeof(*bare.kept));
 	return ok;
 }

@@ -26,7 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_WAIT_NS ((uint64_t)200 * 1000 * 1000) /* For one thread, at least. */
+#define STOP_WAIT_NS ((uint64_t)200 * 1000 * 1000) /* For one thread, at least; */
+#define BUSY_WAIT_NS (5 * STOP_WAIT_NS)            /* for one that waits for a processor. */
 #define ROUNDS       1000                          /* Reads of the list of threads. */
 
 static struct hw_process *armed; /* For the alarm. */
@@ -150,7 +151,7 @@ static bool refuse_stuck(const struct hw_process *process, pid_t tid, GError **e
 			    "thread %d of process %d (%s, state %c) did not stop within %d ms: the "
 			    "machine is busy. Try again, or use --mode nostop",
 			    tid, process->pid, process->command, state,
-			    (int)(STOP_WAIT_NS / 1000000));
+			    (int)((state == 'R' ? BUSY_WAIT_NS : STOP_WAIT_NS) / 1000000));
 	return false;
 }
 
@@ -177,7 +178,9 @@ static bool wait_all(struct hw_process *process, GError **error)
 		} else if (got < 0 && errno == ECHILD) {
 			/* Another thread's execve() took its id over. */
 			forget(process, thread);
-		} else if (live_now_ns() > end) {
+		} else if (live_now_ns() > end &&
+			   (live_now_ns() > end + (BUSY_WAIT_NS - STOP_WAIT_NS) ||
+			    task_state(process, thread->tid) != 'R')) {
 			return refuse_stuck(process, thread->tid, error);
 		} else {
 			usleep(pause);

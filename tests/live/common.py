@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of living processes share: heapwalk, programs under load, cgroups."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"))
+# pylint: disable=wrong-import-position
+from dump import Failed, Skip
+
+MODES = ("budget", "stop", "nostop")
+MEMCG = pathlib.Path("/sys/fs/cgroup/memory")
+MIB = 1 << 20
+JEMALLOC = pathlib.Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
+
+
+class Tool:
+    def __init__(self, build):
+        self.program = build / "heapwalk"
+        self.env = {k: v for k, v in os.environ.items() if k != "DEBUGINFOD_URLS"}
+
+    def start(self, *args, **more):
+        return subprocess.Popen([self.program, *[str(a) for a in args]], env=self.env,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, **more)
+
+    def call(self, *args, **more):
+        process = self.start(*args, **more)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err.decode(errors="replace").strip()
+
+    def run(self, *args, **more):
+        code, out, err = self.call(*args, **more)
+        if code:
+            raise Failed(f"heapwalk {' '.join(str(a) for a in args)}: exit {code}: {err[-300:]}")
+        return out
+
+    def json(self, *args):
+        return json.loads(self.run(*args, "--json"))
+
+
+def need_ptrace():
+    """Where a child may not be traced there is nothing to test."""
+    scope = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
+    if scope.exists() and int(scope.read_text()) >= 2 and os.geteuid():
+        raise Skip("ptrace of other processes is not allowed here")
+
+
+def status(pid):
+    return dict(line.split(":\t", 1) for line in
+                pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def traces(pid):
+    """What somebody who looked might have left. fds: the least of a few looks, as a program may
+    have some open for a moment."""
+    return {
+        "tracer": status(pid)["TracerPid"].strip(),
+        "fds": min(len(os.listdir(f"/proc/{pid}/fd")) for _ in range(20)),
+    }
+
+
+class Busy:
+    """fixtures/busy, or fixtures/go/load: checks itself and tells."""
+
+    def __init__(self, build, *args, program=None, **more):
+        self.popen = subprocess.Popen([program or build / "fixtures" / "busy", *args], text=True,
+                                      bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      **more)
+        self.pid = self.popen.pid
+        if self.popen.stdout.readline() != "READY\n":
+            raise Failed("busy: not ready")
+
+    def ask(self):
+        """gap_ns, errors, operations, children, signals; begins a new gap."""
+        self.popen.stdin.write("\n")
+        line = self.popen.stdout.readline()
+        if not line:
+            raise Failed(f"the target is gone: exit {self.popen.wait(10)}")
+        return [int(n) for n in line.split()]
+
+    def works(self):
+        """It goes on, without an error."""
+        first = self.ask()
+        time.sleep(0.02)
+        last = self.ask()
+        if first[1] or last[1]:
+            raise Failed(f"the target found {last[1]} errors in its data")
+        end = time.monotonic() + 10
+        while last[2] <= first[2]:
+            if time.monotonic() > end:
+                raise Failed("the target stands still")
+            time.sleep(0.05)
+            last = self.ask()
+
+    def finish(self):
+        """It ends by itself, content."""
+        self.popen.stdin.close()
+        code = self.popen.wait(20)
+        if code:
+            raise Failed(f"the target ended with {code}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        self.popen.stdout.close()
+
+
+class Cgroup:
+    """A memory cgroup (version 1) of our own."""
+
+    def __init__(self, limit=None):
+        own = [line.split(":", 2) for line in
+               pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
+        path = next((p for _, names, p in own if "memory" in names.split(",")), None)
+        if path is None or not MEMCG.is_dir():
+            raise Skip("no version 1 memory cgroup here")
+        self.dir = MEMCG / path.lstrip("/") / f"heapwalk-{os.getpid()}-{time.monotonic_ns()}"
+        try:
+            self.dir.mkdir()
+        except OSError as e:
+            raise Skip(f"no cgroup can be made: {e}") from None
+        if limit:
+            (self.dir / "memory.limit_in_bytes").write_text(str(limit))
+
+    def enter(self):
+        (self.dir / "cgroup.procs").write_text(str(os.getpid()))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        for _ in range(100):
+            try:
+                self.dir.rmdir()
+                return
+            except OSError:
+                time.sleep(0.05)

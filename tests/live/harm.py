@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No harm: the target goes on, whatever heapwalk does or is done to."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from common import Busy, MODES, status, traces
+from dump import Failed, Skip
+import gobuild
+
+
+def go_load(build):
+    gos = gobuild.own()
+    if not gos:
+        raise Skip("there is no go command here")
+    return gos[-1].build(build, "load", "normal")
+
+
+def attach(tool, build, mode, count, *args, program=None):
+    with Busy(build, *args, program=program) as busy:
+        before = traces(busy.pid)
+        for i in range(count):
+            busy.ask()
+            answer = tool.json("heaps" if i % 2 else "leaks", busy.pid, "--mode", mode)
+            stopped, gap = answer["target"]["stopped_ns"], busy.ask()[0]
+            if mode == "nostop" and (stopped or answer["complete"]):
+                raise Failed(f"nostop: stopped {stopped} ns, complete {answer['complete']}")
+            if mode != "nostop" and not stopped:
+                raise Failed("no stop")
+            if mode == "budget" and stopped > 250e6 + 100e6:
+                raise Failed(f"stopped {stopped / 1e6:.0f} ms of 250")
+            busy.works()
+            end = time.monotonic() + 5
+            while (after := traces(busy.pid)) != before:
+                if after["tracer"] != "0" or time.monotonic() > end:
+                    raise Failed(f"before {before}, after {after}, gap {gap}")
+                time.sleep(0.01)
+        busy.finish()
+
+
+def killed(tool, build, count):
+    """heapwalk dies at any moment: the target lives on."""
+    with Busy(build, "--mib", "64", "--threads", "1") as busy:
+        began = time.monotonic()
+        tool.run("leaks", busy.pid)
+        whole = time.monotonic() - began
+        for _ in range(count):
+            process = tool.start("leaks", busy.pid)
+            time.sleep(random.random() * whole)
+            process.send_signal(random.choice((signal.SIGKILL, signal.SIGINT, signal.SIGTERM)))
+            process.communicate(timeout=60)
+            time.sleep(0.01)
+            if status(busy.pid)["TracerPid"].strip() != "0":
+                raise Failed("still traced")
+            busy.works()
+        busy.finish()
+
+
+def stopped_target(tool, build):
+    """A stopped process stays stopped, and can go on afterwards."""
+    with Busy(build) as busy:
+        os.kill(busy.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        for mode in ("budget", "stop"):
+            tool.json("heaps", busy.pid, "--mode", mode)
+            time.sleep(0.05)
+            state = status(busy.pid)["State"]
+            if not state.startswith("T (stopped)"):
+                raise Failed(f"its state is now {state}")
+        os.kill(busy.pid, signal.SIGCONT)
+        busy.works()
+        busy.finish()
+
+
+def coming_and_going(tool, count):
+    """Processes that exec and exit under us: an answer or a clear error, never a hang."""
+    script = "import os,sys,time; n=int(sys.argv[1]); time.sleep(0.01); " \
+             "n and os.execv(sys.executable, [sys.executable, '-c', sys.argv[2], str(n-1), sys.argv[2]])"
+    for _ in range(count):
+        process = subprocess.Popen([sys.executable, "-c", script, "12", script])
+        time.sleep(random.random() * 0.3)
+        code, _, err = tool.call("heaps", process.pid)
+        ended = process.wait(30)
+        if ended:
+            raise Failed(f"the target ended with {ended}")
+        if code not in (0, 3):
+            raise Failed(f"exit {code}: {err[-200:]}")
+
+
+def late(tool, build):
+    """A budget that is too small: incomplete, with how much, and the process goes on."""
+    with Busy(build, "--mib", "400", "--threads", "1") as busy:
+        answer = tool.json("heaps", busy.pid, "--max-stop", "2ms")
+        codes = [w["code"] for w in answer["warnings"]]
+        if answer["complete"] or "stop-budget" not in codes:
+            raise Failed(f"complete {answer['complete']}, {codes}")
+        if answer["target"]["stopped_ns"] > 200e6:
+            raise Failed(f"stopped {answer['target']['stopped_ns']} ns")
+        for mode in ("budget", "stop"):
+            # The best of a few: on a busy machine a millisecond may pass before anything is done.
+            least = min(late_stop(tool, busy, mode) for _ in range(8))
+            if least > 6e6:
+                raise Failed(f"--mode {mode} --max-stop 1ms: stopped {least / 1e6:.1f} ms at least")
+        busy.works()
+        busy.finish()
+
+
+def late_stop(tool, busy, mode):
+    """How long a stop of at most a millisecond was, in ns: nothing is done in so little."""
+    answer = tool.json("heaps", busy.pid, "--max-stop", "1ms", "--mode", mode)
+    if answer["complete"] or "stop-budget" not in [w["code"] for w in answer["warnings"]]:
+        raise Failed(f"--mode {mode} --max-stop 1ms: {answer['warnings'][:2]}")
+    return answer["target"]["stopped_ns"]
+
+
+def checks(score, tool, build, count):
+    for mode in MODES:
+        score.check(f"harm {mode}", attach, tool, build, mode, count)
+        score.check(f"harm {mode} go",
+                    lambda m=mode: attach(tool, build, m, count, program=go_load(build)))
+    score.check("harm storm", attach, tool, build, "budget", count, "--storm")
+    score.check("harm storm, stop", attach, tool, build, "stop", count, "--storm")
+    score.check("harm signals", attach, tool, build, "stop", count, "--signals")
+    score.check("harm killed", killed, tool, build, count)
+    score.check("harm stopped target", stopped_target, tool, build)
+    score.check("harm exec and exit", coming_and_going, tool, count)
+    score.check("harm late", late, tool, build)
