@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,12 +40,26 @@ static char *comm_of(uint64_t pid)
 	return name ? g_strchomp(name) : g_strdup("unknown");
 }
 
-static bool other_user_namespace(const struct hw_process *process)
+/* Are we in the first user namespace, which maps every id to itself? */
+static bool in_first_user_namespace(void)
+{
+	g_autofree char *map = read_own("/proc/self/uid_map");
+	unsigned long long inside = 1, outside = 1, count = 0;
+
+	return map && sscanf(map, "%llu %llu %llu", &inside, &outside, &count) == 3 && !inside &&
+	       !outside && count == UINT32_MAX;
+}
+
+static bool other_user_namespace(const struct hw_process *process, const char *own_status)
 {
 	struct stat own, theirs;
 
-	return stat("/proc/self/ns/user", &own) == 0 &&
-	       fstatat(process->dir, "ns/user", &theirs, 0) == 0 && own.st_ino != theirs.st_ino;
+	if (stat("/proc/self/ns/user", &own) != 0)
+		return false;
+	if (fstatat(process->dir, "ns/user", &theirs, 0) == 0)
+		return own.st_ino != theirs.st_ino;
+	/* It may not even be asked which one: the capability counts in ours and below. */
+	return has_capability(own_status) && !in_first_user_namespace();
 }
 
 static void refuse(const struct hw_process *process, GError **error, const char *why)
@@ -97,9 +112,9 @@ static char *say_why(const struct hw_process *process, const char *own, const ch
 				       tracer, name);
 	}
 	live_field(status, "Uid", &uid);
-	if (has_capability(own) && !other_user_namespace(process))
+	if (has_capability(own) && !other_user_namespace(process, own))
 		return say_rest(own, what, errnum);
-	if (other_user_namespace(process))
+	if (other_user_namespace(process, own))
 		return g_strdup("is in another user namespace: run heapwalk with CAP_SYS_PTRACE in "
 				"that one, or as root outside");
 	if (geteuid() == 0)
@@ -109,7 +124,8 @@ static char *say_why(const struct hw_process *process, const char *own, const ch
 		return g_strdup_printf("is owned by uid %" PRIu64 ": run heapwalk as that user or "
 				       "as root",
 				       uid);
-	if (fstatat(process->dir, "", &st, AT_EMPTY_PATH) == 0 && st.st_uid != geteuid())
+	/* task_dump_owner() in fs/proc/base.c: the directory itself keeps its owner. */
+	if (fstatat(process->dir, "maps", &st, 0) == 0 && st.st_uid != geteuid())
 		return g_strdup("is not dumpable: its files in /proc belong to root although it "
 				"runs as you (PR_SET_DUMPABLE, set-user-id or file capabilities). "
 				"Run heapwalk as root");

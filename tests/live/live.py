@@ -39,7 +39,7 @@ def all_checks(score, tool, build, work, is_long):
         score.check("snapshot in gdb", same.opened_by_gdb, tool, build, work),
         score.check("snapshot without content", same.no_secrets, tool, build, work))
     yield "account", lambda: accounts.checks(score, tool, build, work, 20 if is_long else 2)
-    yield "refuse", lambda: refuse.checks(score, tool, build)
+    yield "refuse", lambda: refuse.checks(score, tool, build, work)
 
 
 def main():

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be looked at: the cause and the next step."""
 
+import ctypes
 import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
 
 from common import Busy, status
 from dump import Failed, Skip
+
 
 def refused(tool, pid, code, text, **more):
     got, _, err = tool.call("heaps", pid, **more)
@@ -100,7 +103,233 @@ def traced(tool, build):
         busy.finish()
 
 
-def checks(score, tool, build):
+class State:
+    """fixtures/states in one of its states."""
+
+    def __init__(self, argv, **more):
+        self.popen = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, start_new_session=True, **more)
+        self.pid = self.popen.pid
+        if self.popen.stdout.readline() != b"READY\n":
+            self.__exit__()
+            raise Skip(f"{argv} did not come up here")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+        self.popen.stdout.close()
+
+
+def states(build, *args):
+    return [build / "fixtures" / "states", *args]
+
+
+def answers(tool, pid, *more):
+    """A complete answer with blocks, in both modes that stop."""
+    for mode in ("budget", "stop"):
+        answer = tool.json("heaps", pid, "--mode", mode, *more)
+        if not answer["complete"] or answer["data"]["heaps"][0]["blocks"]["live"] < 2000:
+            raise Failed(f"{mode}: {answer['warnings'][:2]}")
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            raise Skip(f"{program} is not installed")
+    if os.geteuid():
+        raise Skip("not root")
+
+
+def copied(tool, work):
+    """heapwalk where another user can run it."""
+    os.chmod(work, 0o755)
+    shutil.copy(tool.program, work)
+    return [f"{work}/heapwalk", "--plugin-dir", work]
+
+
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"]
+
+
+def said(argv, code, text):
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60,
+                          check=False)
+    if done.returncode != code or text not in done.stderr:
+        raise Failed(f"exit {done.returncode} (wanted {code}), {text!r} is not in: {done.stderr[-300:]}")
+
+
+def undumpable(tool, build):
+    need("setpriv")
+    with tempfile.TemporaryDirectory() as work:
+        own = copied(tool, work)
+        shutil.copy(build / "fixtures" / "states", work)
+        with State([*NOBODY, f"{work}/states", "undumpable"]) as target:
+            said([*NOBODY, *own, "maps", target.pid], 4, "is not dumpable")
+            answers(tool, target.pid)  # Root may.
+
+
+def uninterruptible(tool, build):
+    with State(states(build, "vfork")) as target:
+        refused(tool, target.pid, 3, "is in uninterruptible sleep")
+        if tool.json("maps", target.pid, "--mode", "nostop")["target"]["stopped_ns"]:
+            raise Failed("nostop stopped it")
+        if status(target.pid)["TracerPid"].strip() != "0":
+            raise Failed("it is still traced")
+
+
+def frozen(tool, build):
+    freezer = pathlib.Path("/sys/fs/cgroup/freezer")
+    if not freezer.is_dir():
+        raise Skip("no version 1 freezer here")
+    group = freezer / f"heapwalk-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as e:
+        raise Skip(f"no cgroup can be made: {e}") from None
+    try:
+        with State(states(build)) as target:
+            (group / "cgroup.procs").write_text(str(target.pid))
+            (group / "freezer.state").write_text("FROZEN")
+            try:
+                time.sleep(0.2)
+                refused(tool, target.pid, 3, "is frozen by its cgroup")
+                answer = tool.json("heaps", target.pid, "--mode", "nostop")
+                if answer["data"]["heaps"][0]["blocks"]["live"] < 2000:
+                    raise Failed("nostop gave no blocks")
+            finally:
+                (group / "freezer.state").write_text("THAWED")
+            answers(tool, target.pid)
+    finally:
+        for _ in range(50):
+            try:
+                group.rmdir()
+                break
+            except OSError:
+                time.sleep(0.1)
+
+
+def filtered_target(tool, build):
+    """Nothing is done in the target's name that its filter could kill it for."""
+    with State(states(build, "seccomp")) as target:
+        if status(target.pid)["Seccomp"].strip() != "2":
+            raise Skip("no seccomp filters here")
+        answers(tool, target.pid)
+        tool.run("leaks", target.pid)
+        if target.popen.poll() is not None:
+            raise Failed(f"the target is gone: {target.popen.returncode}")
+
+
+def deny_ptrace():
+    """In a child, before exec: ptrace() says EPERM, as a container's filter does."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = b"".join(struct.pack("HBBI", *i) for i in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, 101), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)))
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+        os._exit(99)
+
+
+def filtered(tool, build):
+    """heapwalk itself under a filter that refuses ptrace()."""
+    with State(states(build)) as target:
+        code, _, err = tool.call("heaps", target.pid, preexec_fn=deny_ptrace)
+        if code == 99:
+            raise Skip("no seccomp filters here")
+        if code != 4 or "seccomp filter" not in err:
+            raise Failed(f"exit {code}: {err[-300:]}")
+
+
+def yama(tool, build):
+    """Each level of ptrace_scope: a made-up file where the kernel has none, and a refusal."""
+    need("setpriv", "unshare", "mount")
+    for scope, text in ((1, "own children only"), (2, "only with CAP_SYS_PTRACE"),
+                        (3, "until the next boot")):
+        with tempfile.TemporaryDirectory() as work:
+            own = copied(tool, work)
+            shutil.copy(build / "fixtures" / "states", work)
+            with State([*NOBODY, f"{work}/states"]) as target:
+                script = "mount -t tmpfs none /proc/sys/kernel && mkdir /proc/sys/kernel/yama && " \
+                         f"echo {scope} > /proc/sys/kernel/yama/ptrace_scope && exec \"$@\""
+                done = subprocess.run(
+                    ["unshare", "-m", "sh", "-c", script, "sh", *NOBODY, *own, "maps", str(target.pid)],
+                    capture_output=True, text=True, timeout=60, check=False, preexec_fn=deny_ptrace)
+                if "mount:" in done.stderr or "unshare:" in done.stderr:
+                    raise Skip(f"no mount namespace here: {done.stderr[-100:]}")
+                if done.returncode != 4 or text not in done.stderr:
+                    raise Failed(f"level {scope}: exit {done.returncode}: {done.stderr[-300:]}")
+
+
+def user_namespace(tool, build):
+    need("unshare")
+    with State(["unshare", "-Ur", *states(build)]) as target:
+        answers(tool, target.pid)  # Root outside may.
+    with State(states(build)) as target:
+        done = subprocess.run(["unshare", "-Ur", tool.program, "maps", str(target.pid)],
+                              capture_output=True, text=True, timeout=60, check=False)
+        if "unshare:" in done.stderr:
+            raise Skip(f"no user namespaces here: {done.stderr[-100:]}")
+        if done.returncode != 4 or "in another user namespace" not in done.stderr:
+            raise Failed(f"exit {done.returncode}: {done.stderr[-300:]}")
+
+
+def pid_namespace(tool, build):
+    """From outside by the number outside; the other number is no process, and that is said."""
+    need("unshare")
+    with State(["unshare", "-pf", "--mount-proc", "--kill-child", *states(build)]) as outer:
+        inner = pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        answers(tool, int(inner[0]))
+        if status(int(inner[0]))["NSpid"].split()[-1] != "1":
+            raise Failed("no pid namespace was made")
+        said(["unshare", "-pf", "--mount-proc", "--kill-child", tool.program, "maps", inner[0]], 3,
+             "NSpid")
+
+
+def tiny_32bit():
+    """An ELF of 32 bits that prints READY and sleeps: write(1, …), then pause() for ever."""
+    code = bytes.fromhex("b804000000bb01000000b9") + struct.pack("<I", 0x8048000 + 84 + 40) + \
+        bytes.fromhex("ba06000000cd80" "b81d000000cd80" "ebf7")
+    body = code.ljust(40, b"\x90") + b"READY\n"
+    header = b"\x7fELF\x01\x01\x01".ljust(16, b"\0") + struct.pack(
+        "<HHIIIIIHHHHHH", 2, 3, 1, 0x8048000 + 84, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return header + struct.pack("<IIIIIIII", 1, 0, 0x8048000, 0x8048000, 84 + len(body),
+                                84 + len(body), 5, 4096) + body
+
+
+def short_process(tool):
+    with tempfile.TemporaryDirectory() as work:
+        program = pathlib.Path(work) / "tiny"
+        program.write_bytes(tiny_32bit())
+        program.chmod(0o755)
+        try:
+            target = State([program])
+        except OSError as e:
+            raise Skip(f"the kernel runs no 32-bit programs: {e}") from None
+        with target:
+            refused(tool, target.pid, 5, "is a 32-bit process")
+
+
+def swapped(tool, build, work):
+    """Pages that are swapped out stay there, and the answer says so."""
+    if len(pathlib.Path("/proc/swaps").read_text().splitlines()) < 2:
+        raise Skip("no swap is on")
+    with State(states(build, "swapped")) as target:
+        before = int(status(target.pid)["VmSwap"].split()[0])
+        if before < 4096:
+            raise Skip(f"the kernel swapped only {before} kB")
+        tool.run("snapshot", target.pid, "-o", work / "swapped.snap", "--force")
+        for where in (target.pid, work / "swapped.snap"):
+            answer = tool.json("leaks", where)
+            if answer["complete"] or "swapped" not in [w["code"] for w in answer["warnings"]]:
+                raise Failed(f"{where}: {answer['warnings'][:2]}")
+        now = int(status(target.pid)["VmSwap"].split()[0])
+        if now < before:
+            raise Failed(f"{before} kB were swapped out, {now} afterwards")
+
+
+def checks(score, tool, build, work):
     score.check("refuse zombie", zombie, tool)
     score.check("refuse gone", gone, tool)
     score.check("refuse kernel thread", kernel_thread, tool)
@@ -108,3 +337,13 @@ def checks(score, tool, build):
     score.check("refuse other user", other_user, tool, build)
     score.check("refuse capability", lacks_capability, tool, build)
     score.check("refuse traced", traced, tool, build)
+    score.check("refuse undumpable", undumpable, tool, build)
+    score.check("refuse uninterruptible", uninterruptible, tool, build)
+    score.check("refuse frozen", frozen, tool, build)
+    score.check("refuse filtered", filtered, tool, build)
+    score.check("refuse yama", yama, tool, build)
+    score.check("refuse user namespace", user_namespace, tool, build)
+    score.check("refuse pid namespace", pid_namespace, tool, build)
+    score.check("refuse 32-bit", short_process, tool)
+    score.check("filtered target", filtered_target, tool, build)
+    score.check("swapped", swapped, tool, build, work)
