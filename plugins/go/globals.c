@@ -314,5 +314,6 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	g->madvdontneed = code.madvdontneed;
 	g->advise_unused = settle(rt, "adviseUnused", 0, code.advise_unused, &ways);
 	g->allfin = code.allfin;
+	g->cleanups = code.cleanups;
 	return !go->host->stopped(go->host->self);
 }

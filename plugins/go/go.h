@@ -117,6 +117,7 @@ struct go_globals {
 	hw_addr gcpercent;     /* int32, up to 1.16. */
 	hw_addr scavenge;      /* memoryLimitGoal, gcPercentGoal: 1.19 and later. */
 	hw_addr allfin;        /* The list of blocks of the queue of finalizers. */
+	hw_addr cleanups;      /* runtime.gcCleanups, 1.25 and later. */
 };
 
 /* How a global was found. */

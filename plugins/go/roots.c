@@ -123,6 +123,41 @@ static void root_queue(struct go_rooting *r)
 	}
 }
 
+/* Cleanups on their way to run; up to 1.24 the queue of finalizers has them. mcleanup.go:
+ * cleanupBlock is {next, pushcnt, alllink, n, cleanups[]} of 512 bytes; a cleanup is a func value,
+ * from 1.26 on {call, fn, arg}. */
+static void root_cleanups(struct go_rooting *r)
+{
+	enum { ALL = 128 /* cleanupQueue.all */, LINK = 16, COUNT = 24, HEAD = 32, BLOCK = 512 };
+	const struct hw_host *host = r->rt->host;
+	const uint64_t size = r->rt->layout.minor >= 26 ? 24 : 8;
+	hw_addr queue = r->rt->globals.cleanups;
+	hw_addr block = 0;
+
+	if (r->rt->layout.minor < 25)
+		return;
+	if (!queue &&
+	    !host->symbol(host->self, r->rt->image.module, "runtime.gcCleanups", &queue)) {
+		host->warn(host->self, "go-cleanup-queue", true,
+			   "the queue of cleanups that wait to run was not found: what only they "
+			   "hold counts as pending");
+		return;
+	}
+	go_word(r->rt, queue + ALL, &block);
+	begin_root(r, "special", "cleanups about to run");
+	for (uint32_t i = 0; block && i < FIN_BLOCKS_MAX && !r->is_over; i++) {
+		uint32_t count = 0;
+
+		go_u32(r->rt, block + COUNT, &count);
+		if (count > (BLOCK - HEAD) / size)
+			host->damage(host->self, block, "a block of %u cleanups", count);
+		else
+			go_root_range(r, block + HEAD, block + HEAD + count * size);
+		if (!go_word(r->rt, block + LINK, &block))
+			return;
+	}
+}
+
 /* mheap.go: the numbers of the records that matter, by version. 0: none. */
 struct kinds {
 	uint8_t finalizer, weak, cleanup;
@@ -212,6 +247,7 @@ static void root_runtime(struct go_rooting *r)
 		skip(r, r->rt->heap.arenas[i].base, r->rt->heap.arenas[i].base + GO_ARENA);
 	root_globals(r);
 	root_queue(r);
+	root_cleanups(r);
 	root_specials(r);
 	go_root_stacks(r);
 	if (r->cut)

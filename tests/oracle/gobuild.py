@@ -25,6 +25,7 @@ VARIANTS = {
     "cgo": [],
     "cgo-stripped": ["-ldflags", "-s -w"],
     "cshared": ["-buildmode", "c-shared"],
+    "arenas": [],
 }
 
 
@@ -73,7 +74,7 @@ class Go:
         done = subprocess.run(
             ["nice", "-n", "5", str(self.root / "bin/go"), "build", "-p", "2", *VARIANTS[variant],
              "-o", str(part), f"heapwalk/{fixture}"],
-            env=self.env(build, cgo), cwd=build, stdin=subprocess.DEVNULL, capture_output=True,
+            env={**self.env(build, cgo), **({"GOEXPERIMENT": "arenas"} if variant == "arenas" else {})}, cwd=build, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=600, check=False)
         if done.returncode:
             raise Failed(f"go {self.version} build of {fixture} ({variant}): "

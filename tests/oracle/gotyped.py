@@ -96,11 +96,17 @@ def toolchains(build, args):
     return found if "--matrix" in args else {v: found[v] for v in args}
 
 
+def variants(version, args):
+    """User arenas came with 1.20; their standard library is one of its own, so only where asked for versions."""
+    has_arenas = args and int(version.split(".")[1]) >= 20
+    return ("normal", "stripped", "arenas") if has_arenas else ("normal", "stripped")
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     passed = failed = skipped = 0
     for version, go in toolchains(build, sys.argv[2:]).items():
-        for variant in ("normal", "stripped"):
+        for variant in variants(version, sys.argv[2:]):
             try:
                 if isinstance(go, str):
                     raise Skip(go)
