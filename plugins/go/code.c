@@ -74,7 +74,10 @@ static const struct rule rules[] = {
     {GLOBAL(mprof_cycle), LOAD, PICK_ONLY, {"mProf_Malloc", "mProf_Free", "mProf_PostSweep"}},
     {GLOBAL(scavenge), XCHG, PICK_LOWEST, {"gcPaceScavenger"}}, /* 1.19 and later */
     {GLOBAL(allfin), 0, PICK_LOWEST, {"queuefinalizer", "markroot"}},
-    {GLOBAL(cleanups), LEA, PICK_ONLY, {"runCleanups", "freeSpecial"}}, /* 1.25 and later */
+    {GLOBAL(cleanups),
+     LEA,
+     PICK_ONLY,
+     {"(*activeSweep).end", "freeSpecial", "runCleanups"}}, /* 1.25 and later */
 };
 enum { RULES = sizeof(rules) / sizeof(*rules) };
 

@@ -9,8 +9,8 @@
 #include "roots.h"
 
 enum {
-	RECORD_MAX = 1024,  /* Bytes of a g: below 512 in all versions. */
-	SUDOG_MAX = 128,    /* Of a sudog. */
+	RECORD_MAX = 1024, /* Bytes of a g: below 512 in all versions. */
+	SUDOG_MAX = 128,   /* Of a sudog. */
 	MASK_WORDS = RECORD_MAX / 512,
 };
 

@@ -70,7 +70,11 @@ static bool take_block(void *arg, const struct hw_heap *heap, const struct hw_bl
 	struct naive_block b = {.addr = block->addr,
 				.size = block->size,
 				.header = heap->block_header,
-				.is_internal = block->flags & HW_BLOCK_INTERNAL};
+				.heap = heap->id,
+				.is_typed = hw_heaps_is_typed(n->heaps, heap->id),
+				.is_internal = block->flags & HW_BLOCK_INTERNAL,
+				.is_collected = heap->flags & HW_HEAP_COLLECTED,
+				.has_no_end = heap->flags & HW_HEAP_NO_PAST_END};
 
 	b.is_scanned = !(block->flags & (HW_BLOCK_INTERNAL | HW_BLOCK_NOPOINTERS));
 	if (block->size)
@@ -98,18 +102,34 @@ uint32_t naive_find(const struct naive *n, uint64_t word)
 	 * with a mapping of its own ends with the block. */
 	if (b->header == 16 && word - 16 < (b->addr + b->size - (b->size % 16 == 8 ? 8 : 0)))
 		return low - 1;
-	return word - b->addr <= b->size ? low - 1 : NAIVE_NONE;
+	return word - b->addr < b->size + !b->has_no_end ? low - 1 : NAIVE_NONE;
+}
+
+/* By word; NULL: all of them. */
+static uint64_t *read_mask(const struct naive *n, const struct naive_block *b)
+{
+	const uint64_t words = (b->size + 7) / 8;
+	uint64_t *bits;
+
+	if (!b->is_typed || !b->is_scanned)
+		return NULL;
+	bits = g_new0(uint64_t, words / 64 + 1);
+	hw_heaps_pointers(n->heaps, b->heap, b->addr, b->addr + words * 8, bits);
+	return bits;
 }
 
 static void read_block(struct naive *n, uint32_t block)
 {
 	const struct naive_block *b = naive_block(n, block);
 	uint64_t offset = naive_offset(n, b->addr);
+	g_autofree uint64_t *mask = read_mask(n, b);
 
 	for (uint64_t at = 0; b->is_scanned && offset != UINT64_MAX && at + 8 <= b->size; at += 8) {
 		struct naive_edge edge = {block, NAIVE_NONE, b->addr + at};
 		uint64_t word;
 
+		if (mask && !(mask[at / 512] >> (at / 8 % 64) & 1))
+			continue;
 		memcpy(&word, n->core + offset + at, sizeof(word));
 		edge.target = naive_find(n, word);
 		if (edge.target != NAIVE_NONE && edge.target != block)
@@ -146,6 +166,7 @@ struct naive *naive_new(struct hw_session *session, const uint8_t *core, uint64_
 	struct hw_block_filter live = {.states = 1u << HW_LIVE};
 	struct naive *n = g_new0(struct naive, 1);
 
+	n->heaps = session->heaps;
 	n->core = core;
 	n->core_size = size;
 	n->extra.source = NAIVE_NONE;
@@ -215,6 +236,11 @@ void naive_reach_all(const struct naive *n, uint32_t without, uint32_t *seen)
 	g_free(start);
 }
 
+static bool is_lost(const struct naive *n, const uint32_t *seen, uint32_t i)
+{
+	return !seen[i] && !naive_block(n, i)->is_internal && !naive_block(n, i)->is_collected;
+}
+
 uint64_t naive_heads(const struct naive *n, const uint32_t *seen)
 {
 	const uint32_t blocks = n->blocks->len;
@@ -223,9 +249,9 @@ uint64_t naive_heads(const struct naive *n, const uint32_t *seen)
 	uint64_t heads = 0;
 
 	for (uint32_t i = 0; i < blocks; i++)
-		is_head[i] = !seen[i] && !naive_block(n, i)->is_internal;
+		is_head[i] = is_lost(n, seen, i);
 	for (uint32_t i = 0; i < blocks; i++) {
-		if (seen[i] || naive_block(n, i)->is_internal)
+		if (!is_lost(n, seen, i))
 			continue;
 		start[i] = true;
 		naive_reach(n, start, NAIVE_NONE, led);

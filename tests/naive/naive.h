@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* naive.h -- the slow twin of the reference graph, over a real core: blocks as the plugin
  * streams them, words straight from the file's bytes, lookup by binary search, reachability by
- * a queue, dominators by removal. It shares with the tool only the list of blocks and the list
- * of words that are roots.
+ * a queue, dominators by removal. It shares with the tool only the list of blocks, the list
+ * of words that are roots, and what plugins say of the words of one block.
  *
  * Nodes are numbered as in the tool: blocks by address, then roots. */
 #ifndef NAIVE_H
@@ -21,8 +21,12 @@ struct naive_block {
 	hw_addr addr;
 	uint64_t size;
 	uint32_t header;
-	bool is_scanned; /* Its words are references. */
+	uint32_t heap;
+	bool is_scanned; /* Its words are references, */
+	bool is_typed;   /* those that its plugin names. */
 	bool is_internal;
+	bool is_collected; /* Unreached it is pending, and no leak. */
+	bool has_no_end;   /* A word at its end does not belong to it. */
 };
 
 struct naive_edge {
@@ -32,6 +36,7 @@ struct naive_edge {
 };
 
 struct naive {
+	const struct hw_heaps *heaps;
 	const uint8_t *core; /* The file; borrowed. */
 	uint64_t core_size;
 	GArray *loads;  /* struct naive_load, by start. */

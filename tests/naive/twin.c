@@ -217,6 +217,11 @@ static uint64_t check_dominators(const struct naive *n, const struct hw_session 
 	return step;
 }
 
+static bool is_leak(const struct naive *n, const uint32_t *seen, uint32_t i)
+{
+	return !seen[i] && !naive_block(n, i)->is_internal && !naive_block(n, i)->is_collected;
+}
+
 /* All that leaked is led to by the heads, none of them is led to by another one, and what
  * comes by one head only is what it lets go of. */
 static void check_leaks(const struct naive *n, struct hw_session *s, const uint32_t *seen)
@@ -224,7 +229,7 @@ static void check_leaks(const struct naive *n, struct hw_session *s, const uint3
 	struct hw_leaks *l = hw_graph_leaks(s->graph, s->memory, &s->notes, NULL);
 	uint32_t *by = g_new0(uint32_t, n->nodes + 1), *led = g_new0(uint32_t, n->nodes + 1);
 	bool *start = g_new0(bool, n->nodes + 1);
-	uint64_t blocks = 0, bytes = 0;
+	uint64_t blocks = 0, bytes = 0, pending = 0;
 
 	for (uint32_t h = 0; h < l->head_count; h++) {
 		uint64_t freed = 0;
@@ -233,7 +238,7 @@ static void check_leaks(const struct naive *n, struct hw_session *s, const uint3
 		naive_reach(n, start, NAIVE_NONE, led);
 		start[l->heads[h]] = false;
 		for (uint32_t i = 0; i < n->blocks->len; i++) {
-			bool is_lost = led[i] && !seen[i] && !naive_block(n, i)->is_internal;
+			bool is_lost = led[i] && is_leak(n, seen, i);
 
 			by[i] = is_lost ? (by[i] ? HW_LEAK_SHARED : h + 1) : by[i];
 			freed +=
@@ -242,8 +247,10 @@ static void check_leaks(const struct naive *n, struct hw_session *s, const uint3
 		expect(l->head_bytes[h] == freed, "head %u frees %" PRIu64, h, freed);
 	}
 	for (uint32_t i = 0; i < n->blocks->len; i++) {
-		bool is_lost = !seen[i] && !naive_block(n, i)->is_internal;
+		bool is_lost = is_leak(n, seen, i);
 
+		pending +=
+		    !seen[i] && naive_block(n, i)->is_collected ? naive_block(n, i)->size : 0;
 		blocks += is_lost;
 		bytes += is_lost ? naive_block(n, i)->size : 0;
 		expect(!is_lost == !by[i], "block %u: no head leads to it", i);
@@ -252,14 +259,16 @@ static void check_leaks(const struct naive *n, struct hw_session *s, const uint3
 	for (uint32_t h = 0; h < l->head_count; h++)
 		expect(by[l->heads[h]] == h + 1, "head %u is led to by another one", h);
 	expect(l->blocks == blocks && l->bytes == bytes, "%" PRIu64 " leaked", l->blocks);
+	expect(l->pending_bytes == pending, "%" PRIu64 " bytes pending", l->pending_bytes);
 	hw_leaks_free(l);
 	g_free(by);
 	g_free(led);
 	g_free(start);
 }
 
-/* Roots of one thread together, and all roots together. */
-static void check_without_roots(const struct naive *n, const struct hw_session *s, int32_t tid)
+/* Roots of one thread or goroutine together, and all roots together (tid -1). */
+static void check_without_roots(const struct naive *n, const struct hw_session *s, int32_t tid,
+				uint64_t goroutine)
 {
 	const struct hw_roots *roots = s->roots;
 	uint32_t *group = g_new(uint32_t, roots->count + 1), *left = g_new(uint32_t, n->nodes + 1);
@@ -267,7 +276,8 @@ static void check_without_roots(const struct naive *n, const struct hw_session *
 	uint64_t blocks = 0, bytes = 0, left_blocks, left_bytes;
 
 	for (uint32_t r = 0; r < roots->count; r++) {
-		bool is_in = tid < 0 || roots->nodes[r].tid == tid;
+		bool is_in = goroutine ? roots->nodes[r].goroutine == goroutine
+				       : tid < 0 || roots->nodes[r].tid == tid;
 
 		group[r] = is_in ? 0 : HW_NO_BLOCK;
 		start[n->blocks->len + r] = !is_in;
@@ -277,11 +287,28 @@ static void check_without_roots(const struct naive *n, const struct hw_session *
 	expect(hw_without_roots(s, group, 1, &blocks, &bytes, NULL), "no answer without roots");
 	expect(blocks == s->graph->reached_blocks - left_blocks &&
 		   bytes == s->graph->reached_bytes - left_bytes,
-	       "roots of thread %d alone hold %" PRIu64 " bytes, not %" PRIu64, tid, bytes,
-	       s->graph->reached_bytes - left_bytes);
+	       "roots of thread %d, goroutine %" PRIu64 " alone hold %" PRIu64
+	       " bytes, not %" PRIu64,
+	       tid, goroutine, bytes, s->graph->reached_bytes - left_bytes);
 	g_free(group);
 	g_free(left);
 	g_free(start);
+}
+
+/* Some of those that have roots. */
+static void check_goroutines(const struct naive *n, const struct hw_session *s)
+{
+	uint64_t last = 0;
+
+	for (uint32_t r = 0, count = 0; r < s->roots->count && count < 20; r++) {
+		const uint64_t id = s->roots->nodes[r].goroutine;
+
+		if (!id || id == last)
+			continue;
+		check_without_roots(n, s, -1, id);
+		last = id;
+		count++;
+	}
 }
 
 /* A set of blocks gone: every step-th one. */
@@ -422,9 +449,11 @@ static void check_all(const char *path, const struct hw_options *options, double
 	check_leaks(n, paths, seen);
 	check_leaks(n, s, seen);
 	check_slots(n, s);
-	check_without_roots(n, s, -1);
+	check_without_roots(n, s, -1, 0);
+	check_goroutines(n, s);
+	check_goroutines(n, paths);
 	for (uint32_t i = 0; i < s->target->thread_count && i < 8; i++)
-		check_without_roots(n, s, s->target->threads[i].tid);
+		check_without_roots(n, s, s->target->threads[i].tid, 0);
 	for (uint32_t i = 2; i < 60; i = i * 3 / 2 + 1)
 		check_without_blocks(n, s, i);
 	step = check_dominators(n, s, seen, work);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reachability, paths, dominators, retained sizes and leaks of real cores against the slow twin.
 
-    twin.py BUILD [--keep DIR]
+    twin.py BUILD [--keep DIR] [--matrix]   --matrix: only Go, of every version
 
 Cores of fixtures and of programs of the distribution are given to tests/naive/twin.c, which
 asks the tool's library and works everything out again by removing nodes. Last line:
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import gobuild
 from dump import Failed, Process, Skip, copy_binaries, gcore, need_kernel_cores
 from oracle import Score
 
@@ -42,8 +43,8 @@ class Program:
     """argv is made from the build directory; READY means that it stands still, a number that
     so many seconds do."""
 
-    def __init__(self, name, argv, ready="READY", gdb=False):
-        self.name, self.argv, self.ready, self.gdb = name, argv, ready, gdb
+    def __init__(self, name, argv, ready="READY", gdb=False, kernel=True):
+        self.name, self.argv, self.ready, self.gdb, self.kernel = name, argv, ready, gdb, kernel
 
 
 PROGRAMS = [
@@ -61,8 +62,27 @@ PROGRAMS = [
 ]
 
 
+def go_programs(build, matrix):
+    """A small heap of each Go: that of fixtures/go/held. Its runtime would not let it dump core."""
+    if not matrix:
+        found = {go.version: go for go in gobuild.own()}
+    else:
+        found = gobuild.matrix(build)
+
+    def argv(go):
+        def built(b):
+            if isinstance(go, str):
+                raise Skip(go)
+            return [go.build(b, "held", "stripped")]
+        return built
+
+    for version, go in found.items():
+        yield Program(f"go-{version}", argv(go), ready="ready", gdb=True, kernel=False)
+
+
 def twin(build, core, sysroot):
-    argv = [build / "tests/twin", core, "--sysroot", sysroot, "--plugins", build / "plugins"]
+    argv = [build / "tests/twin", core, "--plugins", build / "plugins"]
+    argv += ["--sysroot", sysroot] if sysroot else []
     done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=TIMEOUT, check=False)
     lines = done.stdout.decode(errors="replace").strip().splitlines()
@@ -78,7 +98,8 @@ class Run:
         self.cores = {}
 
     def dump(self):
-        need_kernel_cores()
+        if self.program.kernel:
+            need_kernel_cores()
         argv = self.program.argv(self.build)
         if not pathlib.Path(argv[0]).exists():
             raise Skip(f"there is no {argv[0]}")
@@ -86,18 +107,21 @@ class Run:
         with Process(argv, self.work, ready=self.program.ready if waits else None) as p:
             if not waits:
                 time.sleep(self.program.ready)
-            copy_binaries(p.pid, self.work / "root")
+            if self.program.kernel:
+                copy_binaries(p.pid, self.work / "root")
             if self.program.gdb:
                 try:
                     self.cores["gcore"] = gcore(p.pid, self.work / "gdb.core")
                 except Skip as e:
                     self.cores["gcore"] = e
-            self.cores["kernel"] = p.abort()
+            if self.program.kernel:
+                self.cores["kernel"] = p.abort()
 
     def check(self, kind):
         if isinstance(self.cores[kind], Skip):
             raise self.cores[kind]
-        return twin(self.build, self.cores[kind], self.work / "root")
+        # A Go binary has no build-id of GNU's: it is taken from where the core says.
+        return twin(self.build, self.cores[kind], self.work / "root" if self.program.kernel else None)
 
     def all(self, score):
         if not score.check(f"{self.program.name} dump", self.dump):
@@ -109,11 +133,13 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--matrix", action="store_true", help="only Go, of every version")
     parser.add_argument("--keep", type=pathlib.Path, help="keep the cores under this directory")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     score = Score()
-    for program in PROGRAMS:
+    programs = list(go_programs(args.build.resolve(), args.matrix))
+    for program in programs if args.matrix else PROGRAMS + programs:
         work = pathlib.Path(tempfile.mkdtemp(prefix="twin-", dir=args.keep))
         try:
             Run(args.build.resolve(), program, work).all(score)
