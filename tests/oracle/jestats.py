@@ -38,7 +38,7 @@ class Arena:
         self.resident = said["resident"]
         self.base = said["base"]
         self.internal = said["internal"]
-        self.tcache_bytes = said.get("tcache_bytes")  # 5.0 does not say.
+        self.tcache_bytes = said["tcache_bytes" if "tcache_bytes" in said else "tcache"]  # 5.0
         self.sec = said.get("sec_bytes", said.get("hpa_shard", {}).get("sec_bytes", 0))
         self.pageslabs = PageSlabs(said.get("hpa_shard", {}), page)
         self.bins = {}   # size -> (slabs, regions allocated, slabs neither full nor current)
