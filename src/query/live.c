@@ -176,12 +176,11 @@ static bool copy_all(struct hw_session *s, const struct hw_options *options, GEr
 	target = hw_process_stop(s->process, &problem);
 	ok = target && hw_process_read_all(s->process, &problem);
 	ok = let_go(s, ok, &problem, error);
-	if (ok && hw_process_freeze(s->process, target, &s->notes)) {
-		ok = work(s, options, g_steal_pointer(&target), &earlier, false, error);
-	} else if (ok) {
-		hw_target_free(g_steal_pointer(&target));
-		ok = work(s, options, hw_process_rest(s->process, error), &earlier, false, error);
+	if (ok && !(hw_process_freeze(s->process, target, &s->notes) && target)) {
+		hw_target_free(target);
+		target = hw_process_rest(s->process, error);
 	}
+	ok = ok && work(s, options, g_steal_pointer(&target), &earlier, false, error);
 	hw_target_free(target);
 	forget(s, &earlier);
 	return ok;
@@ -202,18 +201,20 @@ static bool work_in_budget(struct hw_session *s, const struct hw_options *option
 	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
 	struct earlier earlier = set_aside(s);
 	g_autoptr(GError) problem = NULL;
-	bool ok;
+	bool is_done, ok;
 
 	hw_progress_mute(true);
-	ok = work(s, options, hw_process_stop(s->process, &problem), &earlier, true, &problem);
-	ok = let_go(s, ok, &problem, error);
+	is_done = work(s, options, hw_process_stop(s->process, &problem), &earlier, true, &problem);
+	ok = let_go(s, is_done, &problem, error);
 	forget(s, &earlier);
 	if (!ok)
 		return false;
 	if (hw_process_is_late(s->process))
 		hw_notes_rewind(&s->notes, &mark);
-	return hw_process_freeze(s->process, s->target, &s->notes) ||
-	       build_rest(s, options, error);
+	/* Work that was broken off is of no use, even if all that it wanted had been read. */
+	if (hw_process_freeze(s->process, s->target, &s->notes) && is_done)
+		return true;
+	return build_rest(s, options, error);
 }
 
 bool hw_session_open_process(struct hw_session *s, int32_t pid, const struct hw_options *options,

@@ -2,10 +2,15 @@
 """What the kernel counts, and where it goes."""
 
 import json
+import shutil
 import subprocess
+import sys
+import time
 
-from common import Cgroup, MIB, status
-from dump import Failed, Process
+from common import Cgroup, JEMALLOC, MIB, State, status
+from dump import Failed, Process, Skip
+import gobuild
+
 
 def identity(tool, pid, rows):
     """Every level adds up; unexplained is small; heaps are in it."""
@@ -21,22 +26,90 @@ def identity(tool, pid, rows):
     return rss
 
 
-def rss_identity(tool, argv, work):
-    with Process(argv, work, ready="READY") as process:
-        answer = tool.json("summary", process.pid)
-        rss = identity(tool, process.pid, answer["data"]["reconcile"])
-        known = int(status(process.pid)["VmRSS"].split()[0]) * 1024
-        if abs(rss - known) > max(known / 50, MIB):
-            raise Failed(f"RSS {rss}, the kernel says {known}")
-        mapped = sum(m["resident"] for m in tool.json("maps", process.pid)["data"]["mappings"])
-        if abs(mapped - rss) > max(rss / 100, 2 * MIB):
-            raise Failed(f"mappings have {mapped}, RSS is {rss}")
+def rss_identity(tool, process):
+    """The whole of RSS goes to its owners, and that of each heap to its rows."""
+    answer = tool.json("summary", process.pid, "--mode", "stop")
+    rss = identity(tool, process.pid, answer["data"]["reconcile"])
+    known = int(status(process.pid)["VmRSS"].split()[0]) * 1024
+    if abs(rss - known) > max(known / 50, MIB):
+        raise Failed(f"RSS {rss}, the kernel says {known}")
+    mapped = sum(m["resident"] for m in tool.json("maps", process.pid)["data"]["mappings"])
+    if abs(mapped - rss) > max(rss / 100, 2 * MIB):
+        raise Failed(f"mappings have {mapped}, RSS is {rss}")
+    return f"{rss >> 10} KiB"
+
+
+PYTHON = "x = [str(i) * 5 for i in range(300000)]; y = [bytes(5000) for i in range(3000)]; " \
+         "print('READY', flush=True); import time; time.sleep(100)"
+
+
+def programs(build):
+    """name: argv, environment."""
+    fixtures = build / "fixtures"
+    yield "heaps", [fixtures / "heaps", "--threads", "3", "--blocks", "2000"], {}
+    yield "huge pages", [fixtures / "states", "huge"], {}
+    yield "lazy", [fixtures / "states", "lazy"], {}
+    yield "python", [sys.executable, "-c", PYTHON], {}
+    if JEMALLOC.exists():
+        yield "jemalloc", [fixtures / "jeheaps", "--threads", "3", "--blocks", "2000"], {
+            "LD_PRELOAD": str(JEMALLOC)}
+    for go in gobuild.own():
+        yield f"go {go.version}", [go.build(build, "heap", "normal"), "-wait", "-late=false"], {}
+
+
+def redis(tool, work):
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    socket = work / "redis.sock"
+    with Process(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
+                  "--appendonly", "no"], work) as process:
+        script = "for i = 1, 100000 do redis.call('set', 'key' .. i, string.rep('x', i % 200)) end"
+        for _ in range(100):
+            done = subprocess.run(["redis-cli", "-s", socket, "eval", script, "0"],
+                                  capture_output=True, check=False)
+            if done.returncode == 0 and not done.stderr:
+                break
+            time.sleep(0.1)
+        else:
+            raise Failed("redis does not answer")
+        return rss_identity(tool, process)
+
+
+def lazy(tool, build, work):
+    """What was given back with MADV_FREE is told, by the process and by its snapshot."""
+    with Process([build / "fixtures" / "states", "lazy"], work, ready="READY") as process:
+        tool.run("snapshot", process.pid, "-o", work / "lazy.snap", "--force")
+        for where in (process.pid, work / "lazy.snap"):
+            found = tool.json("summary", where)["data"]["process"]["lazy"]
+            if found != 8 * MIB:
+                raise Failed(f"{where}: {found} bytes are lazy, not 8 MiB")
+            mappings = [m for m in tool.json("maps", where)["data"]["mappings"] if m["lazy"]]
+            if sum(m["lazy"] for m in mappings) != 8 * MIB:
+                raise Failed(f"{where}: {mappings}")
+
+
+def several(tool, build):
+    """Every process of a cgroup is listed, and the anonymous memory is theirs."""
+    with Cgroup() as cgroup:
+        many = [State([build / "fixtures" / "states", "large"], preexec_fn=cgroup.enter)
+                for _ in range(3)]
+        try:
+            data = tool.json("summary", many[0].pid)["data"]
+        finally:
+            for state in many:
+                state.__exit__()
+        listed = [p["pid"] for p in data["cgroup"]["processes"]]
+        if sorted(listed) != sorted(s.pid for s in many):
+            raise Failed(f"{listed} are listed of {[s.pid for s in many]}")
+        anon = {r["label"]: r["bytes"] for r in data["reconcile"] if r["of"] == "anon"}
+        if anon["anon of other processes"] < 16 * MIB or abs(anon["unexplained"]) > 2 * MIB:
+            raise Failed(f"anon is {anon}")
 
 
 def page_cache(tool, build, work):
     """A file written by the cgroup is page cache, not memory of the process."""
     with Cgroup() as cgroup:
-        popen = subprocess.Popen([build / "fixtures" / "busy"], preexec_fn=cgroup.enter,
+        popen = subprocess.Popen([build / "fixtures" / "states"], preexec_fn=cgroup.enter,
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             popen.stdout.readline()
@@ -86,7 +159,14 @@ def near_limit(tool, build, count):
 
 
 def checks(score, tool, build, work, count):
-    heaps = [build / "fixtures" / "heaps", "--threads", "3", "--blocks", "2000"]
-    score.check("account heaps", rss_identity, tool, heaps, work)
+    def account(argv, env):
+        with Process(argv, work, env, ready="READY", stdin=subprocess.PIPE) as process:
+            return rss_identity(tool, process)
+
+    for name, argv, env in programs(build):
+        score.check(f"account {name}", account, argv, env)
+    score.check("account redis", redis, tool, work)
+    score.check("account lazy pages", lazy, tool, build, work)
     score.check("account page cache", page_cache, tool, build, work)
+    score.check("account several processes", several, tool, build)
     score.check("account near limit", near_limit, tool, build, count)

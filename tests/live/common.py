@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,26 @@ class Busy:
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
+        self.popen.stdout.close()
+
+
+class State:
+    """fixtures/states in one of its states."""
+
+    def __init__(self, argv, **more):
+        self.popen = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, start_new_session=True, **more)
+        self.pid = self.popen.pid
+        if self.popen.stdout.readline() != b"READY\n":
+            self.__exit__()
+            raise Skip(f"{argv} did not come up here")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
         self.popen.stdout.close()
 
 

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from common import Busy, status
+from common import Busy, State, status
 from dump import Failed, Skip
 
 
@@ -101,26 +101,6 @@ def traced(tool, build):
             os.kill(busy.pid, signal.SIGCONT)  # gdb may have died between its SIGSTOP and its report.
         busy.works()
         busy.finish()
-
-
-class State:
-    """fixtures/states in one of its states."""
-
-    def __init__(self, argv, **more):
-        self.popen = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, start_new_session=True, **more)
-        self.pid = self.popen.pid
-        if self.popen.stdout.readline() != b"READY\n":
-            self.__exit__()
-            raise Skip(f"{argv} did not come up here")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
-        self.popen.stdout.close()
 
 
 def states(build, *args):
