@@ -285,6 +285,7 @@ struct hw_goroutine {
 	uint32_t label_count;
 	uint32_t reserved;
 	const struct hw_label *labels; /* The program's own; valid UTF-8 is not promised. */
+	int64_t wait_about_ns; /* What the runtime itself would say, be it longer; -1: not known. */
 };
 
 /* A call that a pc stands for: with inlining one pc is several. */

@@ -35,6 +35,11 @@ static struct hw_value text_or_null(const char *text)
 	return text && *text ? hw_text(text) : hw_null();
 }
 
+static struct hw_value ns_or_null(int64_t ns)
+{
+	return ns < 0 ? hw_null() : hw_count((uint64_t)ns);
+}
+
 static bool list_one(void *self, const struct hw_goroutine *g)
 {
 	struct listing *l = self;
@@ -53,7 +58,8 @@ static bool list_one(void *self, const struct hw_goroutine *g)
 			hw_flag((g->flags & HW_GOROUTINE_SYSTEM) != 0), hw_size(stack),
 			g->tid ? hw_id((uint64_t)g->tid) : hw_null(), text_or_null(at.function),
 			text_or_null(at.place), text_or_null(by.function), text_or_null(by.place),
-			g->parent ? hw_id(g->parent) : hw_null(), hw_address(g->addr)});
+			g->parent ? hw_id(g->parent) : hw_null(), ns_or_null(g->wait_ns),
+			ns_or_null(g->wait_about_ns), hw_address(g->addr)});
 	return true;
 }
 
@@ -70,6 +76,8 @@ bool go_report_goroutines(void *handle, const struct hw_emit *out)
 	    {"created_by", "created by", HW_KIND_TEXT, 0},
 	    {"created_at", NULL, HW_KIND_TEXT, HW_COLUMN_JSON},
 	    {"parent", NULL, HW_KIND_ID, HW_COLUMN_JSON},
+	    {"wait_ns", NULL, HW_KIND_COUNT, HW_COLUMN_JSON}, /* At least so long. */
+	    {"wait_about_ns", NULL, HW_KIND_COUNT, HW_COLUMN_JSON},
 	    {"address", NULL, HW_KIND_ADDR, HW_COLUMN_JSON},
 	};
 	struct listing l = {.out = out, .handle = handle};

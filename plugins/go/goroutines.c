@@ -4,113 +4,8 @@
 #include "states.h"
 #include <string.h>
 
-enum {
-	ALLGS_PIECE = 512,
-	NOW_UNKNOWN = 0,
-	LATEST_KEPT = 8,
-};
 #define STACK_MAX (UINT64_C(2) << 30)
 #define ID_MAX    (UINT64_C(1) << 53)
-
-static hw_addr allgs_addr(const struct go_runtime *rt)
-{
-	hw_addr addr = rt->globals.allgs;
-
-	if (!addr)
-		rt->host->symbol(rt->host->self, rt->image.module, "runtime.allgs", &addr);
-	return addr;
-}
-
-bool go_allgs(const struct go_runtime *rt, struct go_slice *ret)
-{
-	if (!go_slice_read(rt, allgs_addr(rt), ret) || ret->len > ret->cap ||
-	    ret->cap > UINT64_MAX / 8)
-		return false;
-	return true;
-}
-
-/* Calls fn with the address of every g; false when fn said so or out of memory. */
-static bool each_g(const struct go_runtime *rt, bool (*fn)(void *arg, hw_addr g), void *arg)
-{
-	struct go_slice allgs;
-	uint64_t words[ALLGS_PIECE];
-
-	if (!go_allgs(rt, &allgs)) {
-		rt->host->damage(rt->host->self, rt->globals.allgs,
-				 "allgs is not in the target, or no slice");
-		return true;
-	}
-	for (uint64_t done = 0; done < allgs.len;) {
-		uint64_t n = allgs.len - done < ALLGS_PIECE ? allgs.len - done : ALLGS_PIECE;
-		uint64_t got = rt->host->read(rt->host->self, allgs.ptr + done * 8, words, n * 8);
-
-		for (uint64_t i = 0; i < got / 8; i++)
-			if (!fn(arg, words[i]))
-				return false;
-		if (got / 8 < n) { /* Also bounds the loop by what is there. */
-			rt->host->damage(rt->host->self, allgs.ptr + (done + got / 8) * 8,
-					 "allgs: %llu of %llu entries are not in the target",
-					 (unsigned long long)(allgs.len - done - got / 8),
-					 (unsigned long long)allgs.len);
-			return true;
-		}
-		done += n;
-	}
-	return true;
-}
-
-/* The latest waitsince, each with how many goroutines have it. */
-struct latest {
-	const struct go_runtime *rt;
-	int64_t time[LATEST_KEPT]; /* Descending. */
-	uint64_t count[LATEST_KEPT];
-};
-
-static bool find_latest(void *arg, hw_addr addr)
-{
-	struct latest *l = arg;
-	uint64_t since;
-	int at = 0;
-
-	if (!go_get(l->rt, addr, GO_G_WAITSINCE, &since) || !since || since > INT64_MAX)
-		return !l->rt->host->stopped(l->rt->host->self);
-	while (at < LATEST_KEPT && l->time[at] > (int64_t)since)
-		at++;
-	if (at < LATEST_KEPT && l->time[at] == (int64_t)since) {
-		l->count[at]++;
-	} else if (at < LATEST_KEPT) {
-		memmove(l->time + at + 1, l->time + at,
-			(size_t)(LATEST_KEPT - 1 - at) * sizeof(*l->time));
-		memmove(l->count + at + 1, l->count + at,
-			(size_t)(LATEST_KEPT - 1 - at) * sizeof(*l->count));
-		l->time[at] = (int64_t)since;
-		l->count[at] = 1;
-	}
-	return true;
-}
-
-/* A time the clock had passed when the target stood still: nothing in a core says what
- * nanotime() was, so the latest of the times the runtime wrote down. One goroutine alone is
- * not believed: a damaged one would lengthen the waits of all. A collection writes the same
- * time into every goroutine that it finds blocked. */
-static void find_now(struct go_census *c)
-{
-	struct latest l = {.rt = c->rt};
-	uint64_t lastpoll;
-
-	c->now = NOW_UNKNOWN;
-	if (c->rt->globals.sched &&
-	    go_get(c->rt, c->rt->globals.sched, GO_SCHED_LASTPOLL, &lastpoll) &&
-	    lastpoll < INT64_MAX)
-		c->now = (int64_t)lastpoll;
-	each_g(c->rt, find_latest, &l);
-	for (int i = 0; i < LATEST_KEPT; i++) {
-		if (l.count[i] > 1 && l.time[i] > c->now) {
-			c->now = l.time[i];
-			break;
-		}
-	}
-}
 
 static bool keep_pc(struct go_census *c, hw_addr pc)
 {
@@ -209,7 +104,7 @@ static bool is_gone(uint32_t status)
 /* runtime/proc.go: maxstacksize is 1 GB, and a stack doubles. Ids count up from 1. */
 static bool is_sane(const struct go_g *g)
 {
-	return g->status < GO_STATUSES && g->stack_lo < g->stack_hi &&
+	return g->status < GO_STATUSES && g->self == g->addr && g->stack_lo < g->stack_hi &&
 	       g->stack_hi - g->stack_lo <= STACK_MAX && g->goid < ID_MAX && g->parent < ID_MAX;
 }
 
@@ -222,11 +117,48 @@ static void make_sane(struct go_g *g)
 	g->parent = g->parent < ID_MAX ? g->parent : 0;
 }
 
+/* What the scheduler leaves behind in no state (runtime/proc.go). A g that has ended is kept for
+ * the next goroutine as goexit0() left it: no thread, no reason to wait, sched where it ended.
+ * Those that threads of C run for a while are locked to their m. NULL: nothing is wrong. */
+static const char *contradiction(struct go_census *c, const struct go_g *g)
+{
+	const bool has_ended = go_sites_is_exit(c->sites, g->sched_pc);
+
+	switch (g->status) {
+	case GO_STATUS_IDLE: /* A g leaves that state before allgadd() lists it. */
+		return "is listed but was never set up";
+	case GO_STATUS_MORIBUND_UNUSED:
+	case GO_STATUS_ENQUEUE_UNUSED:
+		return "has a status that is not in use";
+	case GO_STATUS_DEAD:
+	case GO_STATUS_DEADEXTRA:
+		if (g->waitreason)
+			return "has ended, and waits";
+		if (g->m && !g->lockedm)
+			return "has ended, and a thread runs it";
+		return !has_ended && g->sched_pc && g->sched_pc != g->startpc
+			   ? "has ended, but not where goroutines end"
+			   : NULL;
+	case GO_STATUS_WAITING:
+	case GO_STATUS_LEAKED:
+		if (!g->waitreason && !g->m) /* One that is scanned has its m. */
+			return "waits for nothing";
+		return has_ended ? "waits where goroutines end" : NULL;
+	case GO_STATUS_RUNNABLE:
+	case GO_STATUS_COPYSTACK:
+	case GO_STATUS_PREEMPTED:
+		return has_ended ? "has ended, and could run" : NULL;
+	default:
+		return NULL;
+	}
+}
+
 static bool tell(void *arg, hw_addr addr)
 {
 	struct go_census *c = arg;
 	const struct hw_host *host = c->rt->host;
-	struct hw_goroutine out = {.struct_size = sizeof(out), .wait_ns = -1};
+	struct hw_goroutine out = {.struct_size = sizeof(out), .wait_ns = -1, .wait_about_ns = -1};
+	const char *wrong;
 	struct go_g g;
 	bool calls_out;
 
@@ -236,10 +168,9 @@ static bool tell(void *arg, hw_addr addr)
 		host->damage(host->self, addr, "a g is not in the target");
 		return true;
 	}
-	/* proc.go: a g leaves that state before allgadd() lists it. */
-	if (g.status == GO_STATUS_IDLE)
-		host->damage(host->self, addr, "g %llu is listed but was never set up",
-			     (unsigned long long)g.goid);
+	wrong = contradiction(c, &g);
+	if (wrong)
+		host->damage(host->self, addr, "g %llu %s", (unsigned long long)g.goid, wrong);
 	if (is_gone(g.status))
 		return true;
 	if (!is_sane(&g)) {
@@ -257,9 +188,8 @@ static bool tell(void *arg, hw_addr addr)
 	out.addr = addr;
 	out.status = go_status_name(g.status);
 	out.state = go_state_name(c->rt->layout.minor, g.status, g.waitreason);
-	if ((g.status == GO_STATUS_WAITING || g.status == GO_STATUS_SYSCALL) && g.waitsince > 0 &&
-	    c->now >= g.waitsince)
-		out.wait_ns = c->now - g.waitsince;
+	if (g.status == GO_STATUS_WAITING || g.status == GO_STATUS_SYSCALL)
+		go_clock_wait(&c->clock, g.waitsince, &out.wait_ns, &out.wait_about_ns);
 	out.parent = g.parent;
 	out.created_pc = created_pc(c, &g);
 	out.start_pc = g.startpc;
@@ -287,8 +217,8 @@ static bool tell_all(const struct go_runtime *rt, go_goroutine_fn receiver, void
 	c.labels = host->resize(host->self, NULL, 0, 1, sizeof(*c.labels));
 	ok = c.sites && c.labels;
 	if (ok) {
-		find_now(&c);
-		each_g(rt, tell, &c);
+		go_clock_read(rt, &c.clock);
+		go_allgs_each(rt, tell, &c);
 		ok = !c.no_memory;
 	}
 	if (c.cut)
@@ -309,8 +239,9 @@ bool go_goroutines_each(const struct go *go, go_goroutine_fn receiver, void *sel
 {
 	for (uint64_t i = 0; i < go->count; i++) {
 		const struct go_runtime *rt = &go->runtimes[i];
+		struct go_slice allgs;
 
-		if (!allgs_addr(rt) || !rt->module_count) {
+		if (!go_allgs(rt, &allgs) || !rt->module_count) {
 			rt->host->warn(rt->host->self, "goroutines-missing", true,
 				       rt->module_count
 					   ? "%s: the list of goroutines was not found"

@@ -2,6 +2,7 @@
 /* goroutines.h -- the list of goroutines, and stacks in words. */
 #ifndef GO_GOROUTINES_H
 #define GO_GOROUTINES_H
+#include "clock.h"
 #include "labels.h"
 #include "unwind.h"
 
@@ -16,15 +17,17 @@ struct go_census {
 	uint64_t pc_count, pc_room;
 	uint64_t cut;    /* Stacks that ended early. */
 	const char *why; /* The last of them. */
-	int64_t now;     /* nanotime() was at least this; 0: nothing is known. */
+	struct go_clock clock;
 	bool no_memory;
 	struct go_labels *labels; /* Room for those of one. */
 	go_goroutine_fn receiver;
 	void *self; /* Of receiver. */
 };
 
-/* runtime.allgs; its elements are *g. */
+/* runtime.allgs; its elements are *g. False when it is not there, or no slice. */
 bool go_allgs(const struct go_runtime *rt, struct go_slice *ret);
+/* Calls fn with the address of every g; notes damage of the list itself. False when fn said so. */
+bool go_allgs_each(const struct go_runtime *rt, bool (*fn)(void *arg, hw_addr g), void *arg);
 
 /* Every goroutine that is not dead, of every runtime. False after fail(). */
 bool go_goroutines_each(const struct go *go, go_goroutine_fn receiver, void *self);

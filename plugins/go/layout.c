@@ -137,6 +137,7 @@ static const struct row rows[GO_FIELDS] = {
     [GO_P_STATUS] = {{"runtime.p", "status", "runtime/runtime2.go"}, {{12, 12, 4}, {13, 4, 4}}},
     [GO_P_LINK] = {{"runtime.p", "link", "runtime/runtime2.go"}, {{12, 16, 8}, {13, 8, 8}}},
     [GO_P_M] = {{"runtime.p", "m", "runtime/runtime2.go"}, {{12, 64, 8}, {13, 56, 8}, {23, 48, 8}}},
+    [GO_P_SYSMONTICK_SCHEDWHEN] = {{"runtime.p", "sysmontick.schedwhen", "runtime/runtime2.go"}, {{12, 40, 8}, {13, 32, 8}}},
     [GO_P_MCACHE] = {{"runtime.p", "mcache", "runtime/runtime2.go"}, {{12, 72, 8}, {13, 64, 8}, {23, 56, 8}}},
     [GO_P_PCACHE_BASE] = {{"runtime.p", "pcache.base", "runtime/runtime2.go"}, {{14, 72, 8}, {23, 64, 8}}},
     [GO_P_PCACHE_CACHE] = {{"runtime.p", "pcache.cache", "runtime/runtime2.go"}, {{14, 80, 8}, {23, 72, 8}}},
@@ -322,6 +323,8 @@ static const struct row rows[GO_FIELDS] = {
     [GO_MSTATS_GCMISCSYS] = {{"runtime.mstats", "gcMiscSys", "runtime/mstats.go"}, {{16, 152, 8}, {19, 3576, 8}, {25, 3552, 8}}},
     [GO_MSTATS_NEXT_GC] = {{"runtime.mstats", "next_gc", "runtime/mstats.go"}, {{12, 168, 8}, {17, GO_NONE, 0}}},
     [GO_MSTATS_LAST_GC_UNIX] = {{"runtime.mstats", "last_gc_unix", "runtime/mstats.go"}, {{12, 176, 8}, {17, 168, 8}, {19, 3592, 8}, {25, 3568, 8}}},
+    [GO_MSTATS_PAUSE_END] = {{"runtime.mstats", "pause_end", "runtime/mstats.go"}, {{12, 2240, 2048}, {17, 2232, 2048}, {19, 5656, 2048}, {25, 5632, 2048}}},
+    [GO_MSTATS_LAST_GC_NANOTIME] = {{"runtime.mstats", "last_gc_nanotime", "runtime/mstats.go"}, {{12, 5920, 8}, {16, 5952, 8}, {17, 5944, 8}, {19, 7720, 8}, {25, 7696, 8}}},
     [GO_MSTATS_NUMGC] = {{"runtime.mstats", "numgc", "runtime/mstats.go"}, {{12, 4288, 4}, {17, 4280, 4}, {19, 7704, 4}, {25, 7680, 4}}},
     [GO_MSTATS_HEAP_LIVE] = {{"runtime.mstats", "heap_live", "runtime/mstats.go"}, {{12, 5952, 8}, {13, 5968, 8}, {16, 6000, 8}, {17, GO_NONE, 0}}},
     [GO_MSTATS_HEAP_SCAN] = {{"runtime.mstats", "heap_scan", "runtime/mstats.go"}, {{12, 5960, 8}, {13, 5976, 8}, {16, 6008, 8}, {17, GO_NONE, 0}}},
@@ -352,6 +355,8 @@ static const struct row rows[GO_FIELDS] = {
     [GO_WORK_NSTACKROOTS] = {{NULL, "nStackRoots", "runtime/mgc.go"}, {{12, 200, 8}, {17, 192, 8}, {21, 256, 8}, {25, 320, 8}, {26, 432, 8}}},
     [GO_WORK_CYCLES] = {{NULL, "cycles", "runtime/mgc.go"}, {{12, 304, 4}, {17, 320, 4}, {18, 344, 4}, {20, 336, 4}, {21, 400, 4}, {23, 424, 4}, {25, 512, 4}, {26, 648, 4}}},
     [GO_WORK_MODE] = {{NULL, "mode", "runtime/mgc.go"}, {{12, 232, 8}, {17, 248, 8}, {18, 272, 8}, {21, 336, 8}, {23, 328, 8}, {25, 392, 8}, {26, 528, 8}}},
+    [GO_WORK_TSTART] = {{NULL, "tstart", "runtime/mgc.go"}, {{12, 152, 8}, {21, 216, 8}, {25, 280, 8}, {26, 392, 8}}},
+    [GO_WORK_TEND] = {{NULL, "tEnd", "runtime/mgc.go"}, {{12, 344, 8}, {17, 360, 8}, {18, 384, 8}, {20, 376, 8}, {21, 440, 8}, {23, 464, 8}, {25, 552, 8}, {26, 688, 8}}},
 
     /* src/runtime/symtab.go */
     [GO_MD_SIZE] = {{"runtime.moduledata", NULL, "runtime/symtab.go"}, {{12, 456, 0}, {16, 536, 0}, {18, 552, 0}, {20, 568, 0}, {21, 592, 0}, {23, 584, 0}, {26, 592, 0}}},

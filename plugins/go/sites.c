@@ -115,9 +115,24 @@ static bool grow(struct go_sites *sites)
 	return true;
 }
 
+/* Only the way to goexit0() or coroexit() leaves the goroutine's stack here for good: by mcall(),
+ * with a frame. What grows the stack in the first instruction is no end. */
+static bool is_exit(const struct go_site *site, const char *name)
+{
+	static const char *const names[] = {"runtime.goexit", "runtime.goexit1", "runtime.Goexit",
+					    "runtime.coroexit"};
+
+	if (site->func.id == GO_ID_GOEXIT)
+		return true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return site->has_delta && site->delta > 0;
+	return strncmp(name, "runtime.corostart", 17) == 0 && site->has_delta && site->delta > 0;
+}
+
 static void look_up(const struct go_runtime *rt, hw_addr pc, struct go_site *ret)
 {
-	char name[16];
+	char name[32];
 
 	*ret = (struct go_site){.pc = pc, .is_used = true};
 	ret->has_func = go_func_find(rt, pc, &ret->func);
@@ -126,6 +141,7 @@ static void look_up(const struct go_runtime *rt, hw_addr pc, struct go_site *ret
 	ret->has_delta = go_func_spdelta(rt, &ret->func, pc, &ret->delta);
 	go_func_name(rt, ret->func.module, ret->func.name, name, sizeof(name));
 	ret->is_runtime = strncmp(name, "runtime.", 8) == 0;
+	ret->is_exit = is_exit(ret, name);
 }
 
 const struct go_site *go_sites_at(struct go_sites *sites, hw_addr pc)
@@ -149,4 +165,9 @@ bool go_sites_is_runtime(struct go_sites *sites, hw_addr pc, enum go_func_id *id
 
 	*id_ret = site->has_func ? site->func.id : GO_ID_NORMAL;
 	return site->is_runtime;
+}
+
+bool go_sites_is_exit(struct go_sites *sites, hw_addr pc)
+{
+	return go_sites_at(sites, pc)->is_exit;
 }

@@ -9,6 +9,7 @@ struct go_site {
 	struct go_func func; /* When has_func. */
 	int32_t delta;       /* From sp to the return address, when has_delta. */
 	bool is_used, has_func, has_delta, is_runtime;
+	bool is_exit; /* Where a goroutine ends: its sched stays there. */
 };
 
 struct go_tid {

@@ -24,6 +24,7 @@ bool go_g_read(const struct go_runtime *rt, hw_addr addr, struct go_g *ret)
 	    .addr = addr,
 	    .stack_lo = go_pick(l, bytes, size, GO_G_STACK_LO),
 	    .stack_hi = go_pick(l, bytes, size, GO_G_STACK_HI),
+	    .self = go_pick(l, bytes, size, GO_G_SCHED_G),
 	    .sched_pc = go_pick(l, bytes, size, GO_G_SCHED_PC),
 	    .sched_sp = go_pick(l, bytes, size, GO_G_SCHED_SP),
 	    .syscall_pc = go_pick(l, bytes, size, GO_G_SYSCALLPC),

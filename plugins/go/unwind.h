@@ -35,12 +35,13 @@ enum go_status {
 struct go_g {
 	hw_addr addr;
 	hw_addr stack_lo, stack_hi;
+	hw_addr self; /* sched.g: the same as addr. */
 	hw_addr sched_pc, sched_sp, syscall_pc, syscall_sp;
 	hw_addr m;
 	hw_addr gopc, startpc;
 	hw_addr lockedm, labels;
 	uint64_t goid, parent; /* parent is 0 before 1.21. */
-	int64_t waitsince;     /* nanotime() of the collection that first found it blocked. */
+	int64_t waitsince;     /* See clock.h. */
 	uint32_t status;       /* enum go_status or, when damaged, anything. */
 	uint8_t waitreason;
 };
@@ -85,6 +86,8 @@ bool go_walk_start(struct go_walk *walk, const struct go_runtime *rt, struct go_
 		   const struct go_g *g);
 bool go_walk_next(struct go_walk *walk, struct go_frame *ret);
 
+/* Is this where the g of a goroutine that has ended still points, until it is used again? */
+bool go_sites_is_exit(struct go_sites *sites, hw_addr pc);
 /* Does the function's name begin with "runtime."? False for pcs outside Go code. */
 bool go_sites_is_runtime(struct go_sites *sites, hw_addr pc, enum go_func_id *id_ret);
 #endif

@@ -306,7 +306,7 @@ static const char *name(void *self, hw_addr addr, uint64_t *offset_ret)
 static bool goroutine(void *self, const struct hw_goroutine *found)
 {
 	struct hw_instance *in = self;
-	struct hw_goroutine copy = {.wait_ns = -1};
+	struct hw_goroutine copy = {.wait_ns = -1, .wait_about_ns = -1};
 
 	if (!in->goroutine || hw_stop_requested())
 		return false;

@@ -21,7 +21,7 @@ struct raw {
 	/* Not part of what makes two equal. */
 	GArray *ids;
 	uint64_t parent;
-	int64_t wait_longest_ns, wait_shortest_ns;
+	int64_t wait_longest_ns, wait_shortest_ns, wait_about_ns;
 	uint64_t stack_bytes;
 };
 
@@ -76,7 +76,7 @@ static struct raw *find_raw(struct gather *g, struct raw *key)
 	r = g_memdup2(key, sizeof(*key));
 	r->pcs = g_memdup2(key->pcs, key->pc_count * sizeof(*key->pcs));
 	r->ids = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-	r->wait_longest_ns = r->wait_shortest_ns = -1;
+	r->wait_longest_ns = r->wait_shortest_ns = r->wait_about_ns = -1;
 	g_hash_table_add(g->raws, r);
 	g_ptr_array_add(g->order, r);
 	return r;
@@ -138,6 +138,7 @@ static bool gather_one(void *arg, const struct hw_plugin *plugin, void *handle,
 		r->parent = 0;
 	g_array_append_val(r->ids, found->id);
 	add_wait(&r->wait_longest_ns, &r->wait_shortest_ns, found->wait_ns);
+	r->wait_about_ns = MAX(r->wait_about_ns, found->wait_about_ns);
 	r->stack_bytes += found->stack_end - found->stack_start;
 	return true;
 }
@@ -235,6 +236,7 @@ static void merge_group(struct hw_task_group *to, struct hw_task_group *from)
 		to->parent = 0;
 	add_wait(&to->wait_longest_ns, &to->wait_shortest_ns, from->wait_longest_ns);
 	add_wait(&to->wait_longest_ns, &to->wait_shortest_ns, from->wait_shortest_ns);
+	to->wait_about_ns = MAX(to->wait_about_ns, from->wait_about_ns);
 	to->stack_bytes += from->stack_bytes;
 	clear_group(from);
 }
@@ -257,6 +259,7 @@ static void name_group(struct hw_tasks *t, const struct hw_task_request *request
 	    .parent = r->parent,
 	    .wait_longest_ns = r->wait_longest_ns,
 	    .wait_shortest_ns = r->wait_shortest_ns,
+	    .wait_about_ns = r->wait_about_ns,
 	    .stack_bytes = r->stack_bytes,
 	};
 	char *key;

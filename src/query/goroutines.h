@@ -26,6 +26,7 @@ struct hw_task_group {
 	uint64_t parent;              /* The one that created all of them; 0: several. */
 	int64_t wait_longest_ns;      /* -1: not known. At least so long. */
 	int64_t wait_shortest_ns;
+	int64_t wait_about_ns; /* The longest by the runtime's own reckoning; -1: not known. */
 	uint64_t stack_bytes;
 	/* Set by hw_tasks_retained(): what no root but theirs reaches. */
 	bool is_retained_known;

@@ -65,7 +65,7 @@ static struct hw_value seconds(int64_t ns)
 }
 
 static void wait_json(struct hw_answer *a, const char *state, const char *status, int64_t longest,
-		      int64_t shortest)
+		      int64_t shortest, int64_t about)
 {
 	const bool has_reason = !g_str_equal(state, status);
 
@@ -77,6 +77,7 @@ static void wait_json(struct hw_answer *a, const char *state, const char *status
 	hw_answer_field(a, "reason", NULL, has_reason ? hw_text(state) : hw_null());
 	hw_answer_field(a, "seconds", NULL, seconds(longest));
 	hw_answer_field(a, "seconds_shortest", NULL, seconds(shortest));
+	hw_answer_field(a, "seconds_about", NULL, seconds(about));
 	hw_answer_end(a);
 }
 
@@ -112,7 +113,8 @@ static void group_json(struct hw_answer *a, const struct hw_task_group *g, bool 
 	stack_json(a, g->calls, all);
 	hw_answer_field(a, "stack_cut", NULL, hw_flag(g->flags & HW_GOROUTINE_CUT));
 	place_json(a, "created_by", g->creator, g->parent, true);
-	wait_json(a, g->state, g->status, g->wait_longest_ns, g->wait_shortest_ns);
+	wait_json(a, g->state, g->status, g->wait_longest_ns, g->wait_shortest_ns,
+		  g->wait_about_ns);
 	retained_json(a, g->is_retained_known, g->retained, g->retained_blocks);
 	hw_answer_field(a, "stack_bytes", NULL, hw_size(g->stack_bytes));
 	ids_json(a, g->ids);
@@ -213,18 +215,29 @@ static char *list_ids(const GArray *ids)
 	return g_string_free(text, FALSE);
 }
 
-static void append_wait(GString *line, int64_t ns)
+/* NULL below a second. Free with g_free(). */
+static char *write_wait(int64_t ns)
 {
 	const int64_t s = ns / 1000000000;
 
 	if (s < 1)
-		return;
+		return NULL;
 	if (s < 120)
-		g_string_append_printf(line, ", at least %" PRId64 " s", s);
-	else if (s < 7200)
-		g_string_append_printf(line, ", at least %" PRId64 " min", s / 60);
-	else
-		g_string_append_printf(line, ", at least %" PRId64 " h", s / 3600);
+		return g_strdup_printf("%" PRId64 " s", s);
+	if (s < 7200)
+		return g_strdup_printf("%" PRId64 " min", s / 60);
+	return g_strdup_printf("%" PRId64 " h", s / 3600);
+}
+
+static void append_wait(GString *line, int64_t least_ns, int64_t about_ns)
+{
+	g_autofree char *least = write_wait(least_ns);
+	g_autofree char *about = write_wait(about_ns);
+
+	if (about && g_strcmp0(least, about) != 0)
+		g_string_append_printf(line, ", about %s", about);
+	if (least)
+		g_string_append_printf(line, ", at least %s", least);
 }
 
 static void append_flags(GString *line, uint32_t flags)
@@ -243,7 +256,7 @@ static void group_text(struct hw_answer *a, const struct hw_task_group *g, bool 
 
 	g_string_append_printf(line, "%u goroutine%s: %s", g->ids->len, g->ids->len == 1 ? "" : "s",
 			       g->state);
-	append_wait(line, g->wait_longest_ns);
+	append_wait(line, g->wait_longest_ns, g->wait_about_ns);
 	append_flags(line, g->flags);
 	hw_answer_gap(a);
 	hw_answer_line(a, HW_TONE_TITLE, "%s", line->str);
@@ -334,7 +347,7 @@ static void task_json(struct hw_answer *a, const struct hw_task *t, bool strings
 	hw_answer_field(a, "stack_cut", NULL, hw_flag(g->flags & HW_GOROUTINE_CUT));
 	place_json(a, "created_by", t->creator, g->parent, true);
 	place_json(a, "started", t->start, 0, false);
-	wait_json(a, g->state, g->status, g->wait_ns, g->wait_ns);
+	wait_json(a, g->state, g->status, g->wait_ns, g->wait_ns, g->wait_about_ns);
 	retained_json(a, t->is_retained_known, t->retained, t->retained_blocks);
 	hw_answer_field(a, "stack_start", NULL, hw_address(g->stack_start));
 	hw_answer_field(a, "stack_end", NULL, hw_address(g->stack_end));
@@ -352,7 +365,7 @@ static void task_text(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_target(a, s->target);
 	hw_answer_gap(a);
 	g_string_append_printf(line, "goroutine %" PRIu64 ": %s", g->id, g->state);
-	append_wait(line, g->wait_ns);
+	append_wait(line, g->wait_ns, g->wait_about_ns);
 	append_flags(line, g->flags);
 	hw_answer_line(a, HW_TONE_TITLE, "%s", line->str);
 	hw_answer_line(a, HW_TONE_PLAIN,

@@ -134,6 +134,32 @@ def controller():
     return result
 
 
+WAITING = (3, 4)  # _Gsyscall, _Gwaiting.
+SCAN = 0x1000
+
+
+def pointers(value):
+    array, count = int(value["array"]), int(value["len"])
+    return struct.unpack(f"<{count}Q", read(array, 8 * count))
+
+
+def waits():
+    """{goroutine: waitsince} of those that wait, and the times that the runtime wrote down."""
+    g, p, found = gdb.lookup_type("runtime.g").pointer(), gdb.lookup_type("runtime.p").pointer(), {}
+    for addr in pointers(variable("allgs")):
+        item = gdb.Value(addr).cast(g)
+        if number(item["atomicstatus"]) & ~SCAN in WAITING:
+            found[number(item["goid"])] = int(item["waitsince"])
+    times = [number(variable("sched")["lastpoll"]), int(variable("memstats")["last_gc_nanotime"]),
+             int(variable("work")["tEnd"])]
+    times += [int(gdb.Value(addr).cast(p)["sysmontick"]["schedwhen"]) for addr in pointers(variable("allp"))]
+    m = variable("memstats")
+    gcs, latest = int(m["numgc"]), int(m["last_gc_unix"])
+    ends = [int(m["pause_end"][i % 256]) - latest + times[1] for i in range(max(0, gcs - 256), gcs)]
+    return {"since": found, "times": sorted((t for t in times if t), reverse=True),
+            "ends": ends, "started": int(variable("work")["tstart"])}
+
+
 def threads():
     """The runtime functions that threads are inside of, innermost first."""
     found = []
@@ -152,5 +178,5 @@ def threads():
 
 gdb.execute("set pagination off")
 answer = {"phase": int(variable("gcphase")), "sweepgen": int(variable("mheap_")["sweepgen"]),
-          **walk(variable("mheap_")), **controller(), "threads": threads()}
+          **walk(variable("mheap_")), **controller(), "threads": threads(), "waits": waits()}
 print("JSON " + json.dumps(answer))

@@ -19,12 +19,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import gobuild
 import gobusy
 import gocheck
 import gopprof
 import goservice
+import gowaits
 from dump import Failed, Process, Skip, allow_cores, gcore, need_gcore, need_kernel_cores
 from gotruth import Truth
 from heapwalk import Heapwalk
@@ -47,6 +49,7 @@ CASES = [
     Case("stripped", "stripped", EXACT),
     Case("stripped-late", "stripped", "-goroutines 5 -small 20"),
     Case("crash", "stripped", "-how crash", crash=True),
+    Case("waits", "stripped", "-waits -goroutines 1 -small 5 -late=false"),
     Case("runnable", "normal", "-runnable -finalizer -idle=false"),
 ]
 PIE = [Case("pie", "pie", EXACT), Case("pie-stripped", "pie-stripped", EXACT)]
@@ -80,6 +83,8 @@ class Run:
             self.dump_twice(argv, env)
         else:
             run_to_core(argv, self.work, env)
+        self.dumped = time.monotonic_ns()
+        self.program = program
         self.cores.append(find_core(self.work))
         self.truth = Truth(self.work)
         return f"{len(self.truth.dump.objects)} objects, {len(self.truth.goroutines)} goroutines"
@@ -118,6 +123,12 @@ class Run:
             tool.json("goroutines", core), truth, extra_runnable(self.case)))
         score.check(f"{name} goroutine report", lambda: gocheck.check_goroutine_report(
             self.report("goroutines", core), tool.json("goroutines", core, "--all")))
+        if self.case.name == "exact":
+            score.check(f"{name} waits by gdb", lambda: gowaits.check_opinion(
+                self.report("goroutines", core), gobusy.second_opinion(self.program, core)))
+        if "-waits" in self.case.args:
+            score.check(f"{name} waits", lambda: gowaits.check_bounds(
+                self.report("goroutines", core), tool.json("goroutines", core), truth, self.dumped))
 
     def report(self, name, core):
         if name not in self.tool.run("plugin", "go", core).decode():
@@ -176,9 +187,13 @@ def find_core(work):
     return cores[0]
 
 
+def is_wanted(name, only):
+    return not only or any(word in name for word in only)
+
+
 def run_cases(build, go, matrix, only, score, keep):
     for case in cases_of(go, matrix):
-        if only and not any(word in f"{go.version} {case.name}" for word in only):
+        if not is_wanted(f"{go.version} {case.name}", only):
             continue
         work = pathlib.Path(tempfile.mkdtemp(prefix="go-", dir=keep))
         try:
@@ -235,9 +250,9 @@ def main():
             score.check(f"go {version}", not_there, go)
         else:
             run_cases(build, go, args.matrix, args.only, score, keep)
-            if not args.only or "busy" in args.only:
+            if is_wanted(f"{go.version} busy", args.only):
                 run_busy(build, go, args.matrix, score, keep)
-    if not args.matrix and (not args.only or "etcd" in args.only):
+    if not args.matrix and is_wanted("etcd", args.only):
         score.check("etcd dump", in_directory, keep, lambda work: goservice.dump_service(build, score, work))
     print(score.summary("go"))
     return 1 if score.counts["failed"] else 0
