@@ -8,6 +8,8 @@ import gdb
 
 SPANS = 24
 GOROUTINES = 6
+ENDED = 3
+DEAD = 6
 
 
 def read(addr, size):
@@ -74,10 +76,23 @@ def put_pages(h):
     put("pallocData", l2 + 128 * (chunk & 8191), 256)
 
 
+def is_dead(addr):
+    status = of_type("runtime.g", addr)["atomicstatus"]
+    while status.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
+        status = status["value"]
+    return int(status) == DEAD
+
+
 def put_goroutines():
+    """Some that live, and some that have ended; and their places in the list."""
     size = gdb.lookup_type("runtime.g").sizeof
-    for addr in some(pointers(gdb.parse_and_eval("'runtime.allgs'")), GOROUTINES):
+    allgs = gdb.parse_and_eval("'runtime.allgs'")
+    every = pointers(allgs)
+    dead = [addr for addr in every if is_dead(addr)]
+    live = [addr for addr in every if addr not in dead]
+    for addr in some(live, GOROUTINES) + dead[:ENDED]:
         put("g", addr, size)
+    put("allgs[]", int(allgs["array"]), 8 * min(4, len(every)))
 
 
 def put_caches():

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Go core for the fault sweep, and where its structures lie.
 
-gocore.py BUILD DIR: writes DIR/core and DIR/ranges by the newest Go on this machine. Exit status 3 and a line why
-when something for it is missing."""
+gocore.py BUILD DIR: writes DIR/core and DIR/ranges by the newest Go on this machine, and DIR/root with the program
+without symbols and debug info, which is what heapwalk gets to see. Exit status 3 and a line why when
+something for it is missing."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +19,8 @@ from dump import Skip, allow_cores, need_gcore, need_kernel_cores  # pylint: dis
 def make(build, where):
     need_kernel_cores()
     need_gcore()
+    if not shutil.which("strip"):
+        raise Skip("strip is not installed")
     gos = gobuild.own()
     if not gos:
         raise Skip("there is no go command on this machine")
@@ -34,6 +38,9 @@ def make(build, where):
     if not lines:
         sys.exit(f"gdb named no structures: {done.stderr.decode(errors='replace')[-300:]}")
     (where / "ranges").write_text("\n".join(lines) + "\n")
+    bare = where / "root" / program.resolve().relative_to("/")
+    bare.parent.mkdir(parents=True)
+    subprocess.run(["strip", "-o", bare, program], check=True, timeout=60)
 
 
 def main():
