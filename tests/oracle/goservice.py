@@ -2,7 +2,7 @@
 """A real Go service of the distribution: Debian's etcd, stripped and linked with cgo. It tells its own
 go_memstats_*, go_goroutines and goroutine stacks over loopback. Asked before and after each dump,
 with the collector off: what did not move between the two must be found equal, what only grows
-must lie between them."""
+must lie between them. The metric go_goroutines changes with what serves it, so it is dumped where it is made."""
 
 import base64
 import collections
@@ -11,10 +11,13 @@ import os
 import re
 import shutil
 import socket
+import subprocess
+import threading
 import time
 import urllib.request
 
 import gocheck
+import gofunc
 from dump import Failed, Process, Skip, copy_binaries, gcore, need_gcore, need_kernel_cores
 from gotruth import read_stacks
 from heapwalk import Heapwalk, check_sums
@@ -37,10 +40,10 @@ def free_ports(count):
     return ports
 
 
-def get(url, data=None):
+def get(url, data=None, timeout=10):
     request = urllib.request.Request(url, data=data, headers={"Connection": "close"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as answer:
+    with opener.open(request, timeout=timeout) as answer:
         return answer.read().decode(errors="replace")
 
 
@@ -169,6 +172,44 @@ def check_stacks_at_rest(tool, etcd, core, wanted):
     return None
 
 
+# It calls runtime.NumGoroutine first of all, inlined.
+COLLECT = "github.com/prometheus/client_golang/prometheus.(*goCollector).Collect"
+STEPS = 400  # Instructions: more than it takes, on one thread, with the others standing still.
+
+
+def dump_in_collect(etcd, core):
+    """A core of the instant at which the metric go_goroutines is made, and its value."""
+    addr = gofunc.find(shutil.which("etcd"), COLLECT)
+    script = ["handle SIGURG nostop noprint pass", f"break *{addr:#x}", "echo STANDS\\n", "continue",
+              f"gcore {core}", "delete", "set scheduler-locking on", f"stepi {STEPS}", "detach"]
+    argv = ["gdb", "--nx", "--batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off",
+            "-p", str(etcd.process.pid)]
+    text = []
+    asks = threading.Thread(target=lambda: text.append(get(f"{etcd.url}/metrics", timeout=120)))
+    with subprocess.Popen(argv + [word for line in script for word in ("-ex", line)], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as gdb:
+        said = []
+        for line in gdb.stdout:
+            said.append(line)
+            if line == "STANDS\n":
+                asks.start()
+    asks.join()
+    if not core.exists() or not text:
+        raise Failed(f"gdb: {''.join(said)[-300:]}")
+    return int(re.search(r"^go_goroutines (\d+)$", text[0], re.M).group(1))
+
+
+def check_metric(tool, etcd, core):
+    metric = dump_in_collect(etcd, core)
+    answer = tool.json("goroutines", core)
+    gocheck.need_complete(answer, "goroutines")
+    gocheck.equal("go_goroutines", answer["data"]["total"] - answer["data"]["system"], metric)
+    if not any(c["function"] == COLLECT for g in answer["data"]["groups"] for c in g["stack"]):
+        raise Failed("no goroutine collects metrics")
+    core.unlink()
+    return f"{metric}, those that serve the metric among them"
+
+
 def dump_service(build, score, work):
     if not shutil.which("etcd"):
         raise Skip("etcd-server is not installed")
@@ -186,6 +227,7 @@ def dump_service(build, score, work):
         after, later = etcd.memstats(), etcd.metrics()
         score.check("etcd memstats", check_numbers, tool, core, metrics, before, after, later)
         score.check("etcd goroutines", check_stacks_at_rest, tool, etcd, core, wanted)
+        score.check("etcd go_goroutines", check_metric, tool, etcd, work / "metric.core")
         before = etcd.memstats()
         crash = p.abort()
         score.check("etcd crash core", lambda: gocheck.check_crash(tool, crash, before))
