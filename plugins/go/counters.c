@@ -104,6 +104,8 @@ static void add_cached(const struct go_runtime *rt, struct go_counters *c)
 		    before > s->alloc_count)
 			continue;
 		made = s->alloc_count - before;
+		c->unflushed_objects += made;
+		c->unflushed_bytes += made * s->elemsize;
 		c->heap_objects += made;
 		c->mallocs += made;
 		c->heap_alloc += made * s->elemsize;

@@ -17,6 +17,9 @@ struct go_counters {
 	uint64_t heap_alloc;
 	bool has_objects; /* 1.19 and later; class_live with it. */
 	uint64_t heap_objects, mallocs, frees;
+	/* Of these what spans of processors' caches hold and no total has yet: ReadMemStats adds
+	 * it, runtime/metrics does not. */
+	uint64_t unflushed_bytes, unflushed_objects;
 	bool has_total; /* Every class ever used still has a span that tells its size. */
 	uint64_t total_alloc;
 	uint64_t class_live[GO_CLASSES_MAX]; /* Slots by size class; [0] large ones. */

@@ -130,6 +130,23 @@ static void emit_rest(const struct go_runtime *rt, const struct go_counters *c,
 	}
 }
 
+static void emit_unflushed(const struct go_counters *c, const struct hw_emit *out)
+{
+	const bool has = c->has_alloc && c->has_objects;
+
+	out->field(out->self, "unflushed_bytes", NULL,
+		   has ? hw_size(c->unflushed_bytes) : hw_null());
+	out->field(out->self, "unflushed_objects", NULL,
+		   has ? hw_count(c->unflushed_objects) : hw_null());
+	if (has && c->unflushed_objects)
+		out->note(out->self,
+			  "%llu bytes in %llu objects of HeapAlloc are in no total of the runtime "
+			  "yet: they lie in spans that processors hold. Its metrics (Prometheus's "
+			  "go_memstats_alloc_bytes) are less by that.",
+			  (unsigned long long)c->unflushed_bytes,
+			  (unsigned long long)c->unflushed_objects);
+}
+
 static bool emit_runtime(const struct go_runtime *rt, const struct hw_emit *out)
 {
 	static const struct hw_column columns[] = {
@@ -148,6 +165,7 @@ static bool emit_runtime(const struct go_runtime *rt, const struct hw_emit *out)
 	emit_heap(rt, &t, &c, out);
 	emit_rest(rt, &c, out);
 	out->table_end(out->self);
+	emit_unflushed(&c, out);
 	if (t.in_flux || t.sweeping)
 		out->note(out->self,
 			  "The world was not still: %llu spans had an object being made, %llu "
