@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `pins` says of buffers whose views are known to the byte (fixtures/go/pins).
 
-    gopins.py BUILD [--matrix]
+    gopins.py BUILD [--matrix] [--versions V,…]
 
-Every buffer seen through views only must be listed with its exact visible bytes, the whole ones and
-the copy must not, and nothing else of the program's own may be. Last line: `gopins: N passed, …`."""
+views    every buffer seen through views only is listed with its exact visible bytes, kind and slack, the
+         whole ones and the copy are not, and nothing else is. No word beside a bare pointer says how much
+         it sees: of those visible is null.
+holders  buffers in maps, sync.Map, sync.Pool, channels, lists, contexts, timers, closures and on stacks:
+         each by its holder (stripped: each holder has roots of its own) and by the function that made it.
+
+Last line: `gopins: N passed, …`."""
 
 import argparse
 import pathlib
@@ -22,6 +27,28 @@ from heapwalk import Heapwalk
 from oracle import Score
 
 PAGE = 8192
+# Kind, and slack by the buffer's size.
+KINDS = {
+    "substring": ("string", lambda size: 0),
+    "middle": ("string", lambda size: 0),
+    "map values": ("string", lambda size: 0),
+    "interface": ("string", lambda size: 0),
+    "closure": ("string", lambda size: 0),
+    "strings.Builder": ("slice-cap", lambda size: size - 10),
+    "subslice": ("slice", lambda size: size - 200),
+    "three-index": ("slice", lambda size: 10),
+    "first bytes": ("slice-cap", lambda size: size - 8),
+    "overlapping": ("slice", lambda size: size - 2600),
+    "unsafe.String": ("string", lambda size: 0),
+    "json.RawMessage": ("slice", lambda size: size - 4007),
+    "bytes.Buffer": ("slice-cap", lambda size: size - 9),
+    "interior field": ("interior", lambda size: 0),
+    "interior struct": ("interior", lambda size: 0),
+    "elements": ("interior", lambda size: 0),
+}
+BARE = {"interior field", "interior struct", "elements"}
+PER_HOLDER = 20
+HOLDERS = 11
 
 
 def slot(size):
@@ -29,38 +56,139 @@ def slot(size):
     return -(-size // PAGE) * PAGE
 
 
-def dump(build, go, variant, work):
-    """The core, and [(name, address, size, visible)]."""
+def run(build, go, variant, work, *words):
+    """The core, and the lines with tabs."""
     need_kernel_cores()
     program = go.build(build, "pins", variant)
     copy_all(program, work / "root", False)
-    done = subprocess.run([program], cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    done = subprocess.run([program, *words], cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           preexec_fn=allow_cores, timeout=60, check=False)
-    views = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
     (work / "stderr.txt").write_text(done.stderr)
-    return find_core(work), [(n, int(a, 16), slot(int(s)), int(v)) for n, a, s, v in views]
+    return find_core(work), [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
 
 
-def check(build, go, variant, work):
-    core, views = dump(build, go, variant, work)
-    answer = Heapwalk(build, work / "root").json("pins", core)
+def ask(build, core, work, *words):
+    answer = Heapwalk(build, work / "root").json("pins", core, *words)
     gocheck.need_complete(answer, "pins")
-    found = {int(p["address"], 16): p for p in answer["data"]["pins"]}
+    return answer["data"]
+
+
+def compare(name, pin, size, visible, is_known):
+    """What is wrong with a listed pin; "" for nothing."""
+    kind, slack = KINDS[name]
+    wanted = (size, visible, size - visible, kind, slack(size)) if is_known else (size, None, None, kind, None)
+    found = tuple(pin[k] for k in ("size", "visible", "wasted", "kind", "slack"))
+    return "" if found == wanted else f"{name}: {found}, not {wanted}"
+
+
+def check_views(build, go, variant, work):
+    core, lines = run(build, go, variant, work)
+    data = ask(build, core, work)
+    found = {int(p["address"], 16): p for p in data["pins"]}
     wrong = []
-    for name, addr, size, visible in views:
-        pin = found.pop(addr, None)
-        if visible in (size, size - size % PAGE):
-            if pin:
-                wrong.append(f"{name}: is seen whole, and listed")
+    for name, addr, asked, seen in lines:
+        size, visible = slot(int(asked)), int(seen)
+        pin = found.pop(int(addr, 16), None)
+        if visible == size:
+            wrong += [f"{name}: is seen whole, and listed"] if pin else []
         elif not pin:
-            wrong.append(f"{name} at {addr:#x} is not listed")
-        elif (pin["size"], pin["visible"], pin["wasted"]) != (size, visible, size - visible):
-            wrong.append(f"{name}: visible {pin['visible']} of {pin['size']}, not {visible} of {size}")
+            wrong.append(f"{name} at {addr} is not listed")
+        else:
+            wrong.append(compare(name, pin, size, visible, name not in BARE))
+    wrong = [w for w in wrong if w]
     if found:
         wrong.append(f"{len(found)} more: {gocheck.show(found)}")
+    if len(lines) != len(KINDS) + 2:
+        wrong.append(f"{len(lines)} buffers")
     if wrong:
         raise Failed("; ".join(wrong))
-    return f"{len(views)} buffers"
+    check_totals(data)
+    return f"{len(lines)} buffers, wasted {data['totals']['wasted']}"
+
+
+def check_totals(data):
+    known = [p for p in data["pins"] if p["visible"] is not None]
+    wanted = {"blocks": len(data["pins"]), "known": len(known), "size": sum(p["size"] for p in data["pins"]),
+              **{k: sum(p[k] for p in known) for k in ("visible", "wasted", "slack")}}
+    if data["totals"] != wanted:
+        raise Failed(f"totals: {data['totals']}, not {wanted}")
+
+
+def name_of(pin):
+    """Of the root: its variable, or the function it is a local of."""
+    root = pin["path"]["steps"][0]["root"]
+    return root["function"] or root["name"]
+
+
+def check_holders(build, go, variant, work):
+    core, lines = run(build, go, variant, work, "-holders")
+    data = ask(build, core, work, "--by", "holder")
+    found = {int(p["address"], 16): p for p in data["pins"]}
+    roots = {}
+    for holder, site, addr, asked, seen in lines:
+        pin = found.pop(int(addr, 16), None)
+        if not pin:
+            raise Failed(f"{holder}: {addr} is not listed")
+        on_stack = holder == "main.waitWith"
+        visible = None if on_stack else int(seen)
+        if (pin["size"], pin["visible"]) != (int(asked), visible):
+            raise Failed(f"{holder}: visible {pin['visible']} of {pin['size']}, not {visible} of {asked}")
+        if site not in [c["function"] for c in pin["site"] or []]:
+            raise Failed(f"{holder}: made by {pin['site']}, not {site}")
+        roots.setdefault(holder, []).append(name_of(pin))
+    if found:
+        raise Failed(f"{len(found)} more: {gocheck.show(found)}")
+    if len(roots) != HOLDERS or any(len(r) != PER_HOLDER for r in roots.values()):
+        raise Failed(f"{ {h: len(r) for h, r in roots.items()} } buffers")
+    check_names(roots, variant)
+    check_totals(data)
+    check_groups(data, {h: set(r) for h, r in roots.items()})
+    sites = ask(build, core, work, "--by", "site")["groups"]
+    if sorted(g["blocks"] for g in sites) != [PER_HOLDER] * HOLDERS:
+        raise Failed(f"by site: {[g['blocks'] for g in sites]}")
+    return f"{len(lines)} buffers of {len(roots)} holders"
+
+
+def check_names(roots, variant):
+    if variant != "stripped":
+        wrong = {h: set(r) for h, r in roots.items() if set(r) != {h}}
+        if wrong:
+            raise Failed(f"holders by name: {wrong}")
+    names = [n for r in roots.values() for n in set(r)]
+    if len(names) != len(set(names)):
+        raise Failed(f"two holders have one root: {names}")
+    # A list has two ends; each is a word of the variable.
+    many = {h: set(r) for h, r in roots.items() if len(set(r)) > (2 if h == "main.entries" else 1)}
+    if many:
+        raise Failed(f"several roots for one holder: {many}")
+
+
+def check_groups(data, roots):
+    """The groups add up to the pins of their holder."""
+    blocks = {}
+    for group in data["groups"]:
+        name = group["root"]["function"] or group["root"]["name"]
+        blocks[name] = blocks.get(name, 0) + group["blocks"]
+        if group["visible"] + group["wasted"] != group["size"] and group["known"]:
+            raise Failed(f"{name}: {group}")
+    for holder, names in roots.items():
+        if sum(blocks[n] for n in names) != PER_HOLDER:
+            raise Failed(f"{holder}: groups of {[blocks[n] for n in names]}")
+
+
+CHECKS = {"views": check_views, "holders": check_holders}
+
+
+def run_case(score, build, version, go, variant, name):
+    label = f"go {version} pins {name} {variant}"
+    if isinstance(go, str):
+        score.check(label, not_there, go)
+        return
+    work = pathlib.Path(tempfile.mkdtemp(prefix="gopins-"))
+    try:
+        score.check(label, CHECKS[name], build, go, variant, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def not_there(reason):
@@ -71,21 +199,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--matrix", action="store_true")
+    parser.add_argument("--versions", help="of these, for example 1.19.13,1.26.8")
     args = parser.parse_args()
     build = args.build.resolve()
     score = Score()
     gos = gobuild.matrix(build) if args.matrix else {go.version: go for go in gobuild.own()} or {
         "": "there is no go command on this machine"}
     for version, go in gos.items():
+        if args.versions and version not in args.versions.split(","):
+            continue
         for variant in ("normal", "stripped"):
-            if isinstance(go, str):
-                score.check(f"go {version} pins {variant}", not_there, go)
-                continue
-            work = pathlib.Path(tempfile.mkdtemp(prefix="gopins-"))
-            try:
-                score.check(f"go {version} pins {variant}", check, build, go, variant, work)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
+            for name in CHECKS:
+                run_case(score, build, version, go, variant, name)
     print(score.summary("gopins"))
     return 1 if score.counts["failed"] else 0
 
