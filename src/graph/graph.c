@@ -86,6 +86,20 @@ static uint64_t *gather_sizes(const struct hw_graph *g, const struct hw_dominato
 	return size;
 }
 
+/* What has a dominator is reached: no second walk is needed. */
+static bool take_reached(struct hw_graph *g, const struct hw_dominators *d)
+{
+	if (g->reached)
+		return true;
+	g->reached = hw_array_new_huge(((size_t)g->blocks + 63) / 64 + 1, sizeof(*g->reached));
+	for (uint32_t v = 1; g->reached && v < d->count; v++)
+		if (d->order[v] < g->blocks)
+			g->reached[d->order[v] / 64] |= UINT64_C(1) << (d->order[v] % 64);
+	if (g->reached)
+		add_up_reached(g);
+	return g->reached;
+}
+
 static bool take_dominators(struct hw_graph *g, const struct hw_dominators *d)
 {
 	uint64_t *size = gather_sizes(g, d);
@@ -113,7 +127,7 @@ static bool find_dominators(struct hw_graph *g, GError **error)
 	    .is_last = true,
 	    .start_first = g->blocks,
 	    .start_count = g->nodes - g->blocks,
-	    .most = (uint32_t)(g->reached_blocks + (g->nodes - g->blocks)),
+	    .most = g->reached ? (uint32_t)(g->reached_blocks + (g->nodes - g->blocks)) : g->nodes,
 	    .what = "finding dominators",
 	};
 	struct hw_dominators *d = hw_dominators_new(&search, error);
@@ -121,7 +135,7 @@ static bool find_dominators(struct hw_graph *g, GError **error)
 
 	if (!d)
 		return false;
-	ok = take_dominators(g, d) || fail_memory(g, error);
+	ok = (take_reached(g, d) && take_dominators(g, d)) || fail_memory(g, error);
 	hw_dominators_free(d);
 	return ok;
 }
@@ -133,8 +147,10 @@ static bool build(struct hw_graph *g, const struct hw_memory *memory,
 	if (!g->csr)
 		return false;
 	g->edges = g->csr->edges;
-	return mark(g, options->level >= HW_GRAPH_PATHS, error) &&
-	       (options->level < HW_GRAPH_DOMINATORS || find_dominators(g, error));
+	if (options->level != HW_GRAPH_DOMINATORS &&
+	    !mark(g, options->level != HW_GRAPH_MARK, error))
+		return false;
+	return options->level < HW_GRAPH_DOMINATORS || find_dominators(g, error);
 }
 
 struct hw_graph *hw_graph_new(const struct hw_memory *memory, const struct hw_table *table,

@@ -15,7 +15,8 @@
 enum hw_graph_level {
 	HW_GRAPH_MARK = 1,   /* Reachability only: what `leaks` needs. */
 	HW_GRAPH_PATHS,      /* And a shortest path to every block: `why`. */
-	HW_GRAPH_DOMINATORS, /* And dominators and retained sizes: `roots`, `tree`. */
+	HW_GRAPH_DOMINATORS, /* Dominators and retained sizes, no paths: `roots`, `tree`. */
+	HW_GRAPH_ALL,        /* Both. */
 };
 
 struct hw_graph_options {
@@ -30,7 +31,7 @@ struct hw_graph {
 	uint32_t nodes; /* Blocks and roots. */
 	uint64_t edges;
 	uint64_t reached_blocks, reached_bytes;
-	/* Arrays by node; NULL above the level asked for. */
+	/* Arrays by node; NULL where the level asked for has none. */
 	uint64_t *reached;    /* Bit set, by block. */
 	uint32_t *parent;     /* Shortest path towards a root: node, HW_GRAPH_TOP for roots,
 			       * HW_NO_BLOCK == not reached is told by the bit set. */

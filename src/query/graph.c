@@ -31,10 +31,14 @@ static bool make_roots(struct hw_session *s, const struct hw_graph_request *requ
 
 static bool make_graph(struct hw_session *s, const struct hw_graph_request *request, GError **error)
 {
+	static const enum hw_graph_level levels[] = {
+	    [HW_DEPTH_MARK] = HW_GRAPH_MARK,
+	    [HW_DEPTH_PATHS] = HW_GRAPH_PATHS,
+	    [HW_DEPTH_DOMINATORS] = HW_GRAPH_DOMINATORS,
+	    [HW_DEPTH_ALL] = HW_GRAPH_ALL,
+	};
 	const struct hw_graph_options options = {
-	    .level = request->depth == HW_DEPTH_MARK    ? HW_GRAPH_MARK
-		     : request->depth == HW_DEPTH_PATHS ? HW_GRAPH_PATHS
-							: HW_GRAPH_DOMINATORS,
+	    .level = levels[request->depth],
 	    .threads = request->threads,
 	};
 

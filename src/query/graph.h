@@ -5,12 +5,13 @@
 #define HW_QUERY_GRAPH_H
 #include "query/session.h"
 
-/* How far to go; each level includes the ones before it. */
+/* How far to go. */
 enum hw_depth {
 	HW_DEPTH_TABLE = 0,  /* The live blocks. */
 	HW_DEPTH_MARK,       /* What roots reach. */
 	HW_DEPTH_PATHS,      /* A shortest path to every block. */
-	HW_DEPTH_DOMINATORS, /* Dominators and retained sizes. */
+	HW_DEPTH_DOMINATORS, /* Dominators and retained sizes, no paths. */
+	HW_DEPTH_ALL,        /* Both. */
 };
 
 struct hw_graph_request {

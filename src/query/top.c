@@ -31,7 +31,7 @@ void hw_top_free(struct hw_top *t)
 enum hw_depth hw_top_depth(enum hw_top_by by, bool retained)
 {
 	if (retained)
-		return HW_DEPTH_DOMINATORS;
+		return by == HW_TOP_MODULE ? HW_DEPTH_ALL : HW_DEPTH_DOMINATORS;
 	return by == HW_TOP_MODULE ? HW_DEPTH_PATHS : HW_DEPTH_TABLE;
 }
 
