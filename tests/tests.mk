@@ -27,7 +27,7 @@ JE_SRCS      := fixtures/jeheaps.c $(FIX_COMMON)
 ROOTS        := $(FIX)/roots $(FIX)/librootslinked.so $(FIX)/rootsloaded.so
 ROOTS_BARE   := $(ROOTS:$(FIX)/%=$(FIX)/stripped/%)
 FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
-                $(FIX)/busy $(FIX)/states $(FIX)/leaks $(FIX)/tangle $(JE_FIXTURES) $(ROOTS) $(ROOTS_BARE) \
+                $(FIX)/busy $(FIX)/states $(FIX)/goload $(FIX)/leaks $(FIX)/tangle $(JE_FIXTURES) $(ROOTS) $(ROOTS_BARE) \
                 $(BUILD)/tests/shimlog
 
 fixtures: $(FIXTURES)
@@ -43,6 +43,11 @@ $(FIX)/heaps-static: $(HEAPS_SRCS) $(SHIM_SRCS) $(FIX_HEADERS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) -DHW_STATIC -DHW_WRAP -static -s $(WRAPPED:%=-Wl,--wrap=%) -o $@ \
 		$(HEAPS_SRCS) $(SHIM_SRCS) -lpthread
+
+$(FIX)/goload: fixtures/goload.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -ldl
 
 $(FIX)/busy $(FIX)/states: $(FIX)/%: fixtures/%.c
 	@mkdir -p $(@D)

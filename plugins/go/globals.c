@@ -21,7 +21,8 @@ struct scan {
 	struct go_runtime *rt;
 	struct go_globals first; /* The first hit for each. */
 	uint32_t mheaps;
-	uint32_t allps;
+	uint64_t allp_len;
+	uint32_t allps; /* allp candidates of the greatest length. */
 	uint64_t allgs_len;
 	uint32_t ties; /* allgs candidates of the greatest length. */
 };
@@ -87,15 +88,20 @@ static bool is_allgs(const struct go_runtime *rt, const struct go_slice *slice)
 	return true;
 }
 
+/* procresize() makes each p and its mcache outside the image: what glibc keeps of the program,
+ * linked into it, looks like a p with id 0. */
 static bool is_allp(const struct go_runtime *rt, const struct go_slice *slice)
 {
 	uint64_t p, id, status, mcache, flushed;
 
+	if (!slice->len || slice->len > slice->cap || slice->len > P_MAX)
+		return false;
 	for (uint64_t i = 0; i < slice->len; i++)
 		if (!go_word(rt, slice->ptr + i * 8, &p) || !p || p % 8 ||
-		    !go_get(rt, p, GO_P_ID, &id) || id != i ||
+		    go_in_image(&rt->image, p) || !go_get(rt, p, GO_P_ID, &id) || id != i ||
 		    !go_get(rt, p, GO_P_STATUS, &status) || status > 4 ||
 		    !go_get(rt, p, GO_P_MCACHE, &mcache) || !mcache || mcache % 8 ||
+		    go_in_image(&rt->image, mcache) ||
 		    !go_get(rt, mcache, GO_MCACHE_FLUSHGEN, &flushed))
 			return false;
 	return true;
@@ -109,8 +115,12 @@ static void try_slice(struct scan *s, hw_addr addr, const struct go_slice *slice
 	if (!slice->ptr || slice->ptr % 8 || slice->len == 0 || slice->len > slice->cap ||
 	    slice->cap > SLICE_MAX || !go_word(rt, slice->ptr, &g) || !g || g % 8)
 		return;
-	if (slice->len <= P_MAX && is_allp(rt, slice))
-		s->first.allp = s->allps++ ? s->first.allp : addr;
+	if (slice->len >= s->allp_len && is_allp(rt, slice)) {
+		s->allps = slice->len == s->allp_len ? s->allps + 1 : 1;
+		if (s->allps == 1)
+			s->first.allp = addr;
+		s->allp_len = slice->len;
+	}
 	/* Slices of a single g that look like it exist: the longest is the one. */
 	if (slice->len < s->allgs_len || !is_allgs(rt, slice))
 		return;
@@ -280,6 +290,7 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	struct scan s;
 	struct go_globals code = {0};
 	struct go_globals *g = &rt->globals;
+	struct go_slice allp;
 	uint32_t ways;
 
 	go_layout_debug(rt);
@@ -288,8 +299,8 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	/* Where structure has several answers, code picks among them. */
 	if (s.ties > 1 && code.allgs)
 		s.first.allgs = code.allgs;
-	if (s.allps > 1 && code.allp)
-		s.first.allp = code.allp;
+	if (code.allp && go_slice_read(rt, code.allp, &allp) && is_allp(rt, &allp))
+		s.first.allp = code.allp; /* A P's snapshot of it may be longer. */
 	if (s.mheaps > 1)
 		disagree(rt, "mheap_", s.first.mheap, code.mheap, "the code, and by more contents");
 	g->mheap = settle(rt, "mheap_", s.first.mheap, code.mheap, &rt->ways);

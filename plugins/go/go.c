@@ -52,10 +52,12 @@ static bool read_all(struct go *go)
 	return true;
 }
 
-/* How sure: the version is the target's own and in the table, and two ways agree. */
+/* How sure: the version is the target's own and in the table, debug info does not contradict the
+ * table, and two ways agree. */
 static uint32_t judge(const struct go_runtime *rt)
 {
 	bool is_known = rt->version.minor >= GO_FIRST && rt->version.minor <= GO_LAST &&
+			rt->version.minor == rt->layout.minor && !rt->is_debug_layout &&
 			rt->version.source <= GO_VERSION_STRING;
 
 	if (rt->is_disagreed || !(rt->ways & GO_WAY_STRUCTURE))
@@ -105,6 +107,33 @@ static void claim(const struct go_runtime *rt)
 		    rt->globals.mheap + rt->layout.at[GO_MHEAP_SIZE], "mheap_");
 }
 
+/* Where the table is not of this version, or debug info has it otherwise. */
+static void warn_version(const struct go_runtime *rt)
+{
+	const struct hw_host *host = rt->host;
+
+	if (rt->version.minor > GO_LAST && rt->is_debug_layout)
+		host->warn(host->self, "go-version-new", false,
+			   "Go %s is newer than what this version of heapwalk knows; the layout "
+			   "was taken from its debug info",
+			   rt->version.text);
+	else if (rt->version.minor > GO_LAST)
+		host->warn(host->self, "go-version-new", false,
+			   "Go %s is newer than what this version of heapwalk knows; the layout of "
+			   "1.%u was taken because every check held%s",
+			   rt->version.text, rt->layout.minor,
+			   rt->has_debug ? ", and debug info has the same" : "");
+	else if (rt->is_debug_layout)
+		host->warn(host->self, "go-layout-differs", false,
+			   "debug info of Go %s does not have the layout of 1.%u: its offsets are "
+			   "used where it has any",
+			   rt->version.text, rt->layout.minor);
+	else if (rt->version.lowest == rt->version.highest && rt->version.minor != rt->layout.minor)
+		host->warn(host->self, "go-layout-differs", false,
+			   "the layout of Go %s does not fit; that of 1.%u does", rt->version.text,
+			   rt->layout.minor);
+}
+
 static void announce(struct go_runtime *rt)
 {
 	const struct hw_host *host = rt->host;
@@ -137,17 +166,8 @@ static void announce(struct go_runtime *rt)
 	if (rt->module_count && rt->globals.allgs)
 		info.flags |= HW_HEAP_OWN_ROOTS;
 	rt->id = host->add_heap(host->self, &info);
-	if (rt->version.minor > GO_LAST && rt->is_debug_layout)
-		host->warn(host->self, "go-version-new", false,
-			   "Go %s is newer than what this version of heapwalk knows; the layout "
-			   "was taken from its debug info",
-			   rt->version.text);
-	else if (rt->version.minor > GO_LAST)
-		host->warn(host->self, "go-version-new", false,
-			   "Go %s is newer than what this version of heapwalk knows; the layout of "
-			   "1.%u was taken because every check held",
-			   rt->version.text, rt->layout.minor);
-	else if (!(rt->ways & ~(uint32_t)GO_WAY_STRUCTURE))
+	warn_version(rt);
+	if (rt->version.minor <= GO_LAST && !(rt->ways & ~(uint32_t)GO_WAY_STRUCTURE))
 		host->warn(host->self, "go-one-way", false,
 			   "mheap_ was found by structure only: %s",
 			   rt->pclntab ? "the code of the functions that use it was not recognised"

@@ -54,6 +54,8 @@ CASES = [
 ]
 PIE = [Case("pie", "pie", EXACT), Case("pie-stripped", "pie-stripped", EXACT)]
 CGO = [Case("cgo", "cgo", "-cgo"), Case("cgo-stripped", "cgo-stripped", "-cgo " + EXACT),
+       Case("cgo-static-stripped", "cgo-static", "-cgo " + EXACT),
+       Case("cshared", "cshared", "-cgo"), Case("cshared-stripped", "cshared-stripped", EXACT),
        Case("nodwarf", "nodwarf", EXACT)]
 PIE_MINORS = (12, 19, 26)
 CGO_MINORS = (12, 17, 19, 21, 24, 26)
@@ -76,9 +78,14 @@ class Run:
     def dump(self):
         need_kernel_cores()
         program = self.go.build(self.build, "heap", self.case.variant)
-        copy_all(program, self.work / "root", self.case.variant.startswith(("cgo", "pie")))
         argv = [program, "-out", self.work, *self.case.args.split()]
         env = {"GOTRACEBACK": "crash" if self.case.crash else "single"}
+        if self.case.variant.startswith("cshared"):
+            env["GOLOAD_LIBRARY"] = str(program)
+            argv[0] = fixture(self.build, "goload")
+            copy_all(argv[0], self.work / "root", True)
+        dynamic = self.case.variant.startswith(("cgo", "pie", "cshared")) and self.case.variant != "cgo-static"
+        copy_all(program, self.work / "root", dynamic)
         if self.case.gcore:
             self.dump_twice(argv, env)
         else:
@@ -123,6 +130,9 @@ class Run:
             tool.json("goroutines", core), truth, extra_runnable(self.case)))
         score.check(f"{name} goroutine report", lambda: gocheck.check_goroutine_report(
             self.report("goroutines", core), tool.json("goroutines", core, "--all")))
+        if "-cgo" in self.case.args:
+            score.check(f"{name} C heap", lambda: gocheck.check_c_heap(
+                tool.json("heaps", core), self.work / "kernel.csv", truth))
         if self.case.name == "exact":
             score.check(f"{name} waits by gdb", lambda: gowaits.check_opinion(
                 self.report("goroutines", core), gobusy.second_opinion(self.program, core)))
@@ -151,6 +161,16 @@ class Run:
         answer = self.tool.json("verify", self.cores[0])
         if not answer["complete"] or answer["warnings"]:
             raise Failed(f"{answer['warnings']}")
+
+
+def fixture(build, name):
+    """A C fixture, never one with sanitizers."""
+    if build.name == "asan":
+        build = build.parent
+    path = build / "fixtures" / name
+    if not path.exists():
+        raise Skip(f"{path} is not built: make fixtures")
+    return path
 
 
 def extra_runnable(case):

@@ -24,7 +24,9 @@ VARIANTS = {
     "pie-stripped": ["-buildmode", "pie", "-ldflags", "-s -w"],
     "cgo": [],
     "cgo-stripped": ["-ldflags", "-s -w"],
+    "cgo-static": ["-ldflags", "-s -w -linkmode external -extldflags -static"],
     "cshared": ["-buildmode", "c-shared"],
+    "cshared-stripped": ["-buildmode", "c-shared", "-ldflags", "-s -w"],
     "arenas": [],
 }
 

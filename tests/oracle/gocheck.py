@@ -37,6 +37,23 @@ def go_heap(answer):
     return heaps[0]
 
 
+def check_c_heap(answer, csv, truth):
+    """The blocks that the program's C part holds are ptmalloc's, live, as large as asked for."""
+    need_complete(answer, "heaps")
+    plugins = sorted(h["plugin"] for h in answer["data"]["heaps"])
+    if plugins != ["go", "ptmalloc"]:
+        raise Failed(f"the heaps are {plugins}")
+    blocks = {b.addr: b for b in parse_blocks(csv) if b.heap.startswith("ptmalloc")}
+    wanted = [v.split() for k, v in truth.facts.items() if k.startswith("cblock")]
+    for addr, size in wanted:
+        b = blocks.get(int(addr, 16))
+        if not b or b.state != "live" or not int(size) <= b.size < int(size) + 24:
+            raise Failed(f"the C block {addr} of {size} bytes is {b}")
+    if not wanted:
+        raise Failed("truth: no C blocks")
+    return f"{len(wanted)} of {len(blocks)} blocks"
+
+
 def need_complete(answer, what):
     if not answer["complete"]:
         raise Failed(f"{what}: not complete: {answer['warnings']}")
@@ -208,7 +225,6 @@ def check_members(group, truth):
             raise Failed(f"goroutine {g.goid}: created by {group['created_by']}, not in {g.parent}")
 
 
-MAIN = 1
 RUNNING = ("running", "syscall", "runnable")  # What the main goroutine does at the dump.
 
 
@@ -237,8 +253,9 @@ def check_goroutines(answer, truth, more=None):
     data = answer["data"]
     wanted, found = collections.Counter(), collections.Counter()
     ids = {}
+    main = truth.goroutines[0].goid  # runtime.Stack begins with the one that calls it.
     for g in truth.goroutines:
-        if g.goid != MAIN:
+        if g.goid != main:
             wanted[key_of(g.state, visible(g.frames), g.creator)] += 1
             ids[g.goid] = g
     mains, more = 0, dict(more or {})
@@ -247,9 +264,9 @@ def check_goroutines(answer, truth, more=None):
         if group["system"]:
             continue
         state, frames, creator = group_key(group)
-        if [m["id"] for m in group["goroutines"]] == [MAIN]:
+        if [m["id"] for m in group["goroutines"]] == [main]:
             mains += 1
-            if state not in RUNNING or frames[-1].function != "main.main" or creator:
+            if state not in RUNNING or "main.main" not in [f.function for f in frames] or creator:
                 raise Failed(f"the main goroutine: {state}, {frames}, created by {creator}")
         elif frames and frames[-1].function in more and state == "runnable":
             more[frames[-1].function] -= group["count"]
