@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* debug.c -- the layout as debug info has it, where the target's binary has any: compared with
- * the table's, and used instead of it where they differ or the version is newer. */
+ * the table's of its version; where they differ, another version's table that has the same is
+ * taken, or else the offsets themselves. */
 #include "globals.h"
 
 /* Asks for one field; false when debug info does not know it. */
@@ -23,30 +24,49 @@ static const enum go_field probes[] = {
     GO_MSTATS_SIZE,    GO_MD_SIZE,
 };
 
-static bool differs(const struct go_runtime *rt, uint32_t *asked)
-{
-	bool found = false;
-	uint64_t value;
+enum { PROBES = sizeof(probes) / sizeof(*probes) };
 
-	for (uint32_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
-		if (!ask(rt, probes[i], &value))
-			continue;
-		(*asked)++;
-		found = found || value != rt->layout.at[probes[i]];
+struct answers {
+	bool has[PROBES];
+	uint64_t value[PROBES];
+};
+
+static bool fits(const struct go_layout *layout, const struct answers *a)
+{
+	for (uint32_t i = 0; i < PROBES; i++)
+		if (a->has[i] && a->value[i] != layout->at[probes[i]])
+			return false;
+	return true;
+}
+
+/* The newest version whose table has what debug info has. */
+static bool find_table(struct go_layout *layout, const struct answers *a)
+{
+	for (uint32_t minor = GO_LAST; minor >= GO_FIRST; minor--) {
+		go_layout_init(layout, minor);
+		if (fits(layout, a))
+			return true;
 	}
-	return found;
+	return false;
 }
 
 void go_layout_debug(struct go_runtime *rt)
 {
-	uint32_t asked = 0;
+	struct go_layout other;
+	struct answers a = {0};
 	uint64_t value;
 
 	if (!ask(rt, GO_MSPAN_SIZE, &value))
 		return;
 	rt->has_debug = true;
-	if (!differs(rt, &asked))
+	for (uint32_t i = 0; i < PROBES; i++)
+		a.has[i] = ask(rt, probes[i], &a.value[i]);
+	if (fits(&rt->layout, &a))
 		return;
+	if (find_table(&other, &a)) {
+		rt->layout = other;
+		return;
+	}
 	rt->is_debug_layout = true;
 	for (uint32_t f = 0; f < GO_FIELDS; f++)
 		if (ask(rt, f, &value) && value < GO_NONE)

@@ -304,6 +304,9 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	if (s.mheaps > 1)
 		disagree(rt, "mheap_", s.first.mheap, code.mheap, "the code, and by more contents");
 	g->mheap = settle(rt, "mheap_", s.first.mheap, code.mheap, &rt->ways);
+	/* Where it is, is not what it looks like: a new version's may have moved inside. */
+	if (rt->version.minor > GO_LAST && !(rt->ways & GO_WAY_STRUCTURE))
+		g->mheap = 0;
 	g->allgs = settle(rt, "allgs", s.first.allgs, code.allgs, &ways);
 	g->allp = settle(rt, "allp", s.first.allp, code.allp, &ways);
 	g->memstats = settle(rt, "memstats", g->mheap ? find_memstats(rt, g->mheap) : 0, 0, &ways);

@@ -26,6 +26,7 @@ import gobusy
 import gocheck
 import gopprof
 import goservice
+import goversions
 import gowaits
 from dump import Failed, Process, Skip, allow_cores, gcore, need_gcore, need_kernel_cores
 from gotruth import Truth
@@ -227,6 +228,25 @@ BUSY_DUMPS = 2
 BUSY_DUMPS_MATRIX = 3
 
 
+def run_claims(build, gos, only, score, keep):
+    """Cores that claim to be of a Go that they are not."""
+    for claim in goversions.CLAIMS:
+        name = f"go claims {claim.name}"
+        go = [g for g in gos if not claim.minor or g.minor == claim.minor][-1:]
+        if not is_wanted(name, only):
+            continue
+        if not go:
+            score.check(name, not_there, f"there is no Go 1.{claim.minor} on this machine")
+            continue
+
+        def one(work, go=go[0], claim=claim):
+            run = Run(build, go, Case(claim.name, claim.variant, EXACT), work)
+            run.dump()
+            goversions.claim_it(run, claim)
+            return goversions.judge(run, claim)
+        score.check(name, in_directory, keep, one)
+
+
 def in_directory(keep, function, *args):
     work = pathlib.Path(tempfile.mkdtemp(prefix="go-", dir=keep))
     try:
@@ -237,11 +257,13 @@ def in_directory(keep, function, *args):
 
 
 def run_busy(build, go, matrix, score, keep):
-    """At random instants, and once as a sweep begins."""
+    """At random instants, one of them while the collector marks, and once as a sweep begins."""
     found = collections.Counter()
     for n in range(BUSY_DUMPS_MATRIX if matrix else BUSY_DUMPS):
         score.check(f"go {go.version} busy {n + 1}", in_directory, keep,
                     lambda work, n=n: gobusy.dump_busy(build, go, work, n, found))
+    score.check(f"go {go.version} mark", lambda: gobusy.need_mark(
+        found, lambda n: in_directory(keep, lambda work: gobusy.dump_busy(build, go, work, n, found))))
     score.check(f"go {go.version} sweep", in_directory, keep,
                 lambda work: gobusy.dump_sweep(build, go, work, find_core, run_to_core))
 
@@ -264,7 +286,9 @@ def main():
     if args.matrix:
         gos = gobuild.matrix(build)
     else:
-        gos = {go.version: go for go in gobuild.own()} or {"": "there is no go command on this machine"}
+        gos = {go.version: go for go in gobuild.own()}
+        if not gos:
+            score.check("go", not_there, "there is no go command on this machine")
     for version, go in gos.items():
         if isinstance(go, str):
             score.check(f"go {version}", not_there, go)
@@ -272,6 +296,8 @@ def main():
             run_cases(build, go, args.matrix, args.only, score, keep)
             if is_wanted(f"{go.version} busy", args.only):
                 run_busy(build, go, args.matrix, score, keep)
+    if not args.matrix:
+        run_claims(build, list(gos.values()), args.only, score, keep)
     if not args.matrix and is_wanted("etcd", args.only):
         score.check("etcd dump", in_directory, keep, lambda work: goservice.dump_service(build, score, work))
     print(score.summary("go"))
