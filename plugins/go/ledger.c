@@ -151,6 +151,16 @@ static void put_span(struct fill *f, const struct go_span *s, struct go_totals *
 		put(f, &parts[i]);
 }
 
+/* Chunks of package arena have arenas of their own, of which the page allocator knows nothing;
+ * what is not in use there is in no counter (runtime/arena.go). */
+static bool has_user_chunks(const struct go_runtime *rt, const struct go_arena *arena)
+{
+	const uint64_t at = go_span_from(rt, arena->base);
+
+	return at < rt->heap.span_count && rt->heap.spans[at].flags & GO_SPAN_USER_ARENA &&
+	       rt->heap.spans[at].start - arena->base < GO_ARENA;
+}
+
 /* The pages without a span; what neither has is unknown. */
 static void put_pages(const struct go_runtime *rt, const struct go_arena *arena, bool is_lazy,
 		      struct go_totals *t, struct hw_ledger *l)
@@ -164,6 +174,8 @@ static void put_pages(const struct go_runtime *rt, const struct go_arena *arena,
 	idle = p.idle << GO_PAGE_SHIFT;
 	released = p.released << GO_PAGE_SHIFT;
 	sys = p.sys << GO_PAGE_SHIFT;
+	if (!sys && has_user_chunks(rt, arena))
+		sys = taken;
 	t->idle += idle;
 	t->released += released;
 	t->sys += sys;

@@ -82,6 +82,34 @@ static bool read_list(struct go *go, struct go_runtime *rt, uint64_t table, enum
 	return true;
 }
 
+/* From 1.20 to 1.24 no list has the arenas of package arena's chunks: their spans lead to them.
+ * What is wrong with a span is said when it is read. */
+static bool find_user_arenas(struct go *go, struct go_runtime *rt, uint64_t table)
+{
+	struct go_slice all;
+	uint64_t addr;
+
+	if (!go_has(&rt->layout, GO_MSPAN_ISUSERARENACHUNK) ||
+	    go_has(&rt->layout, GO_MHEAP_USERARENAARENAS) ||
+	    !go_slice_read(rt, go_at(rt, rt->globals.mheap, GO_MHEAP_ALLSPANS), &all) ||
+	    all.len > SPANS_MAX)
+		return true;
+	for (uint64_t i = 0; i < all.len && go_word(rt, all.ptr + i * 8, &addr); i++) {
+		uint64_t is_chunk = 0, start = 0, index, word = 0;
+
+		if (!go_get(rt, addr, GO_MSPAN_ISUSERARENACHUNK, &is_chunk) || is_chunk != 1 ||
+		    !go_get(rt, addr, GO_MSPAN_STARTADDR, &start))
+			continue;
+		index = (start + GO_ARENA_BASE_OFFSET) >> GO_ARENA_SHIFT;
+		if (index < GO_ARENA_L2 && go_word(rt, table + index * 8, &word) && word &&
+		    !add_arena(go, rt, table, index))
+			return false;
+		if ((i & 0xfff) == 0 && rt->host->stopped(rt->host->self))
+			return false;
+	}
+	return true;
+}
+
 static bool read_arenas(struct go *go, struct go_runtime *rt)
 {
 	struct go_heap *heap = &rt->heap;
@@ -91,7 +119,8 @@ static bool read_arenas(struct go *go, struct go_runtime *rt)
 		return true;
 	if (!read_list(go, rt, table, GO_MHEAP_ALLARENAS) ||
 	    !read_list(go, rt, table, GO_MHEAP_HEAPARENAS) ||
-	    !read_list(go, rt, table, GO_MHEAP_USERARENAARENAS))
+	    !read_list(go, rt, table, GO_MHEAP_USERARENAARENAS) ||
+	    !find_user_arenas(go, rt, table))
 		return false;
 	if (heap->arena_count)
 		qsort(heap->arenas, heap->arena_count, sizeof(*heap->arenas), compare_arenas);

@@ -40,8 +40,11 @@ void hw_graph_out(const struct hw_graph *graph, const struct hw_memory *memory, 
 bool hw_graph_refers(const struct hw_graph *graph, uint32_t node, const uint64_t *blocks)
 {
 	const struct hw_csr *csr = graph->csr;
-	const uint64_t end = hw_csr_begin(csr, node + 1);
+	uint64_t end;
 
+	if (!csr)
+		return true;
+	end = hw_csr_begin(csr, node + 1);
 	for (uint64_t i = hw_csr_begin(csr, node); i < end; i++)
 		if (hw_bit(blocks, csr->target[i]))
 			return true;

@@ -162,7 +162,7 @@ static bool ask_addresses(struct asking *a, uint64_t seed)
 
 enum fuzz_verdict fuzz_ask(struct hw_session *session, uint64_t seed, uint64_t *digest_ret)
 {
-	const struct hw_graph_request request = {.depth = HW_DEPTH_DOMINATORS, .threads = 2};
+	const struct hw_graph_request request = {.depth = HW_DEPTH_ALL, .threads = 2};
 	struct asking a = {.s = session, .digest = 14695981039346656037u};
 	bool ok = hw_session_graph(session, &request, &a.error);
 

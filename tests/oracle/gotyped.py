@@ -8,6 +8,7 @@ usage: gotyped.py BUILD [--matrix]   without: the Go of this machine"""
 
 import csv
 import io
+import json
 import os
 import pathlib
 import shutil
@@ -77,6 +78,10 @@ def compare(heapwalk, core, dump):
     """A slot of the garbage that the first collection freed may have been used anew before the dump:
     it holds other bytes than in the core (a waiting goroutine's sudog, a runtime table). From 1.22 on WriteHeapDump also lists the pointer bits at the end of small spans: what was not
     live in the core is left out."""
+    answer = json.loads(subprocess.run([str(heapwalk), "leaks", str(core), "--json"], stdin=subprocess.DEVNULL,
+                                       capture_output=True, text=True, timeout=600, check=True).stdout)
+    if not answer["complete"] or answer["damage"]["count"]:
+        raise Failed(f"not complete: {answer['warnings']} {answer['damage']}")
     live = listed(heapwalk, core, "blocks", "--state", "live", "--format", "csv")
     pending = listed(heapwalk, core, "leaks", "--format", "csv", "--pending")
     reached = live.keys() - pending.keys()
