@@ -12,6 +12,8 @@
  * byte of the structures that FILE names, one line each: label, address and size in hex;
  * and each of their pages and segments is left out. Then goroutines are counted, too.
  *
+ * Of a snapshot, the summary is asked for as well: what the kernel said is read then.
+ *
  * --graph: who holds what is asked, too, all of it. Then registers and flags of mappings are not
  * damaged one by one, since other values of them are other answers.
  *
@@ -22,6 +24,7 @@
 #include "base/error.h"
 #include "query/goroutines.h"
 #include "query/session.h"
+#include "query/summary.h"
 #include "questions.h"
 #include <elf.h>
 #include <errno.h>
@@ -116,6 +119,13 @@ static struct answer ask(struct sweep *s)
 		answer.digest = mix(answer.digest, tasks ? tasks->total : 0);
 		answer.error = !tasks;
 		hw_tasks_free(tasks);
+	}
+	/* What the kernel said is text: another one is another answer, but it has to be read. */
+	if (session->target->kind == HW_TARGET_SNAPSHOT && !answer.error) {
+		struct hw_summary *summary = hw_summary_query(session, &error);
+
+		answer.error = !summary;
+		hw_summary_free(summary);
 	}
 	if (s->graph) {
 		uint64_t digest;
