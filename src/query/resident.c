@@ -3,6 +3,8 @@
 #include "query/resident.h"
 #include <string.h>
 
+#define PAGE 4096u
+
 static const char *look_up(void *arg, const char *name)
 {
 	return hw_target_text(arg, name);
@@ -19,7 +21,7 @@ struct hw_accounts *hw_resident_accounts(struct hw_session *session)
 struct tally {
 	const struct hw_target *target;
 	size_t page; /* The first run that may still matter. */
-	uint64_t bytes[HW_STATES];
+	uint64_t bytes[HW_STATES]; /* Without what is lazy. */
 };
 
 static void add_block(struct tally *tally, const struct hw_block *block)
@@ -30,7 +32,7 @@ static void add_block(struct tally *tally, const struct hw_block *block)
 	while (tally->page < target->page_count && target->pages[tally->page].end <= block->addr)
 		tally->page++;
 	for (size_t i = tally->page; i < target->page_count && target->pages[i].start < end; i++)
-		if (target->pages[i].flags & HW_PAGE_PRESENT)
+		if ((target->pages[i].flags & (HW_PAGE_PRESENT | HW_PAGE_LAZY)) == HW_PAGE_PRESENT)
 			tally->bytes[block->state] += MIN(end, target->pages[i].end) -
 						      MAX(block->addr, target->pages[i].start);
 }
@@ -46,7 +48,7 @@ static bool add_batch(void *arg, const struct hw_blocks *batch)
 
 /* Resident bytes of a heap: its claims, but those inside modules (an arena in libc's data),
  * which are the module's. Claims are sorted and may overlap. */
-static uint64_t heap_resident(struct hw_session *session, uint32_t heap)
+static uint64_t heap_resident(struct hw_session *session, uint32_t heap, uint64_t *lazy_ret)
 {
 	const struct hw_memory *memory = session->memory;
 	uint32_t count;
@@ -54,6 +56,7 @@ static uint64_t heap_resident(struct hw_session *session, uint32_t heap)
 	uint64_t bytes = 0;
 	hw_addr done = 0;
 
+	*lazy_ret = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		hw_addr start = MAX(claims[i].start, done);
 
@@ -62,10 +65,13 @@ static uint64_t heap_resident(struct hw_session *session, uint32_t heap)
 		done = claims[i].end;
 		for (uint32_t m = hw_memory_find(memory, start);
 		     m < memory->mapping_count && memory->mappings[m].start < done; m++)
-			if (memory->mappings[m].owner == HW_OWNER_HEAP)
-				bytes += hw_target_resident(session->target,
-							    MAX(start, memory->mappings[m].start),
-							    MIN(done, memory->mappings[m].end));
+			if (memory->mappings[m].owner == HW_OWNER_HEAP) {
+				hw_addr from = MAX(start, memory->mappings[m].start);
+				hw_addr to = MIN(done, memory->mappings[m].end);
+
+				bytes += hw_target_resident(session->target, from, to);
+				*lazy_ret += hw_target_lazy(session->target, from, to);
+			}
 	}
 	return bytes;
 }
@@ -73,12 +79,12 @@ static uint64_t heap_resident(struct hw_session *session, uint32_t heap)
 /* A heap's resident bytes: what its blocks have, and what its ledger can account for
  * besides. More than that is not explained. */
 static bool add_heap(struct hw_session *session, struct hw_reconcile *chain, uint32_t index,
-		     const char *label, uint64_t resident, GError **error)
+		     const char *label, uint64_t resident, uint64_t lazy, GError **error)
 {
 	const struct hw_heap *heap = hw_heaps_at(session->heaps, index);
 	const uint64_t *rows = heap->ledger.bytes;
 	struct tally tally = {.target = session->target};
-	uint64_t seen = 0, left, others;
+	uint64_t seen = lazy, left, others;
 
 	if (!hw_heaps_blocks(session->heaps, index, add_batch, &tally, error))
 		return false;
@@ -88,6 +94,7 @@ static bool add_heap(struct hw_session *session, struct hw_reconcile *chain, uin
 	hw_reconcile_add(chain, label, "cached", tally.bytes[HW_CACHED], "freed, kept by a thread");
 	hw_reconcile_add(chain, label, "free", tally.bytes[HW_FREE],
 			 "freed, kept by the allocator");
+	hw_reconcile_add(chain, label, "lazy", lazy, "given back with MADV_FREE, still in memory");
 	others = rows[HW_ROW_OVERHEAD] + rows[HW_ROW_METADATA] + rows[HW_ROW_STACKS] +
 		 rows[HW_ROW_LAZY] + rows[HW_ROW_FREE] -
 		 MIN(rows[HW_ROW_FREE], tally.bytes[HW_FREE]) + rows[HW_ROW_UNTOUCHED];
@@ -103,20 +110,21 @@ static bool add_heaps(struct hw_session *session, struct hw_reconcile *chain, bo
 {
 	uint32_t count = hw_heaps_count(session->heaps);
 	g_autofree uint64_t *bytes = g_new0(uint64_t, count + 1);
+	g_autofree uint64_t *lazy = g_new0(uint64_t, count + 1);
 	g_autoptr(GPtrArray) labels = g_ptr_array_new();
 
 	for (uint32_t i = 0; i < count; i++) {
 		g_autofree char *name = hw_session_heap_label(hw_heaps_at(session->heaps, i));
 		g_autofree char *label = g_strdup_printf("%s resident", name);
 
-		bytes[i] = heap_resident(session, i);
+		bytes[i] = heap_resident(session, i, &lazy[i]);
 		g_ptr_array_add(labels, (gpointer)(uintptr_t)g_intern_string(label));
 		hw_reconcile_add(chain, "heaps resident", labels->pdata[i], bytes[i],
 				 "its memory in RAM");
 	}
 	hw_reconcile_rest(chain, "heaps resident");
 	for (uint32_t i = 0; with_blocks && i < count; i++)
-		if (!add_heap(session, chain, i, labels->pdata[i], bytes[i], error))
+		if (!add_heap(session, chain, i, labels->pdata[i], bytes[i], lazy[i], error))
 			return false;
 	return true;
 }
@@ -159,4 +167,32 @@ bool hw_resident_query(struct hw_session *session, const struct hw_accounts *acc
 			 "the sum over smaps: pages this process has in memory");
 	add_owners(session, chain);
 	return add_heaps(session, chain, with_blocks, error);
+}
+
+static bool is_zero(const uint8_t *page)
+{
+	return !page[0] && !memcmp(page, page + 1, PAGE - 1);
+}
+
+uint64_t hw_resident_huge_waste(const struct hw_session *session)
+{
+	const struct hw_target *target = session->target;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < target->page_count; i++) {
+		const struct hw_page_run *run = &target->pages[i];
+
+		if (!(run->flags & HW_PAGE_HUGE) || (run->flags & HW_PAGE_FILE))
+			continue;
+		for (hw_addr at = run->start; at < run->end; at += PAGE) {
+			uint64_t size = 0;
+			const uint8_t *page =
+			    target->has_contents ? hw_memory_peek(session->memory, at, &size) : NULL;
+
+			if (!page || size < PAGE)
+				return HW_NOT_KNOWN;
+			bytes += is_zero(page) ? PAGE : 0;
+		}
+	}
+	return bytes;
 }

@@ -20,4 +20,8 @@ bool hw_resident_query(struct hw_session *session, const struct hw_accounts *acc
 
 /* What the kernel counts; NULL for a core, or when the notes say why. */
 struct hw_accounts *hw_resident_accounts(struct hw_session *session);
+
+/* Pages of zeros inside huge pages: memory that the kernel gave and nobody wrote to, as far as
+ * it shows. 0 without huge pages; HW_NOT_KNOWN when their contents were not read. */
+uint64_t hw_resident_huge_waste(const struct hw_session *session);
 #endif

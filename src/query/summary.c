@@ -161,6 +161,7 @@ static bool add_resident(struct hw_summary *s, struct hw_session *session, GErro
 	bool ok;
 
 	s->accounts = hw_resident_accounts(session);
+	s->huge_waste = hw_resident_huge_waste(session);
 	if (!s->accounts || !s->accounts->has_cgroup)
 		add_unknown(s, "cgroup", NULL,
 			    s->accounts ? "the process's memory cgroup cannot be read here"

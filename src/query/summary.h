@@ -40,6 +40,7 @@ struct hw_remark {
 struct hw_summary {
 	struct hw_maps maps;
 	struct hw_accounts *accounts; /* What the kernel counts, or NULL. */
+	uint64_t huge_waste;          /* hw_resident_huge_waste() */
 	GArray *reconcile;            /* struct hw_summary_row, a level's rows together. */
 	GArray *remarks;              /* struct hw_remark, by bytes descending. */
 	uint64_t heap_mappings;       /* Bytes that heaps claimed. */

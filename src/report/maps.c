@@ -39,6 +39,16 @@ static const struct hw_column live_columns[] = {
     {"held", "", HW_KIND_SIZE, HW_COLUMN_JSON},
 };
 
+/* Of a part of what smaps counts: known when none of it is lazy, or its pages are known. */
+static struct hw_value lazy_part(const struct hw_session *session, const struct hw_vma *vma,
+				 const struct hw_mapping *m)
+{
+	if (vma && m->end <= vma->end &&
+	    hw_target_lazy(session->target, vma->start, vma->end) == vma->lazy)
+		return hw_size(hw_target_lazy(session->target, m->start, m->end));
+	return hw_null();
+}
+
 static void emit_live_mapping(struct hw_answer *a, const struct hw_session *session,
 			      const struct hw_accounts *accounts, const struct hw_mapping *m)
 {
@@ -53,7 +63,7 @@ static void emit_live_mapping(struct hw_answer *a, const struct hw_session *sess
 	    is_whole ? hw_size(vma->pss) : hw_null(),
 	    is_whole ? hw_size(vma->dirty) : hw_null(),
 	    hw_size(hw_target_swapped(session->target, m->start, m->end)),
-	    is_whole ? hw_size(vma->lazy) : hw_null(),
+	    is_whole ? hw_size(vma->lazy) : lazy_part(session, vma, m),
 	    hw_text(hw_owners_perm(perm, m->perm)),
 	    hw_text(hw_owner_names[m->owner]),
 	    hw_text(m->name || a->is_json ? m->name : ""),

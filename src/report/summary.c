@@ -263,6 +263,7 @@ static void kernel_json(struct hw_answer *a, const struct hw_summary *s)
 	hw_answer_field(a, "swap", NULL, known_size(c->total.swap));
 	hw_answer_field(a, "lazy", NULL, known_size(c->total.lazy));
 	hw_answer_field(a, "huge", NULL, known_size(c->total.huge));
+	hw_answer_field(a, "huge_waste", NULL, known_size(s->huge_waste));
 	hw_answer_field(a, "hugetlb", NULL, known_size(c->total.hugetlb));
 	hw_answer_field(a, "page_tables", NULL, known_size(c->page_tables));
 	hw_answer_end(a);
@@ -348,6 +349,12 @@ static void kernel_text(struct hw_answer *a, const struct hw_session *session,
 	hw_answer_line(a, HW_TONE_PLAIN,
 		       "  PSS %s, USS %s, swap %s, lazily freed %s, in huge pages %s", pss, uss,
 		       swap, lazy, huge);
+	if (c->total.huge && s->huge_waste != HW_NOT_KNOWN) {
+		g_autofree char *waste = hw_answer_size(a, s->huge_waste);
+
+		hw_answer_line(a, HW_TONE_PLAIN, "  of the huge pages %s are zeros: never used",
+			       waste);
+	}
 }
 
 void hw_report_summary(struct hw_answer *a, struct hw_session *session, const struct hw_summary *s)

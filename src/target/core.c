@@ -127,3 +127,8 @@ uint64_t hw_target_swapped(const struct hw_target *target, hw_addr start, hw_add
 {
 	return count_pages(target, start, end, HW_PAGE_SWAPPED);
 }
+
+uint64_t hw_target_lazy(const struct hw_target *target, hw_addr start, hw_addr end)
+{
+	return count_pages(target, start, end, HW_PAGE_LAZY);
+}

@@ -89,6 +89,9 @@ struct hw_process {
 	struct live_run *runs; /* By address, disjoint, inside maps. */
 	size_t run_count;
 	size_t run_room;
+	struct live_run *lazy; /* By address: given back with MADV_FREE, still there. */
+	size_t lazy_count;
+	size_t lazy_room;
 	struct live_run *learned; /* Address ranges that a look() read. */
 	size_t learned_count;
 	size_t learned_room;
@@ -182,6 +185,10 @@ char *live_cgroup_dir(int dir, bool *is_v2_ret);     /* dir: of a process; NULL:
 /* Bytes that the cgroup at dir, and every one above it, may still take; UINT64_MAX: no limit. */
 uint64_t live_headroom(const struct hw_process *process, const char *dir);
 
+void live_lazy_now(struct hw_process *process);      /* live_lazy.c: into process->lazy. */
+
 /* live_target.c: of what was read, or may be read. */
 struct hw_target *live_target_new(struct hw_process *process, GError **error);
+/* Its list of pages again, with what is known by now. False: no memory, and it has none. */
+bool live_target_pages(struct hw_process *process, struct hw_target *target);
 #endif

@@ -90,8 +90,15 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target, str
 	/* Holes too: nothing faults any more. */
 	if (!gap.unread)
 		mprotect(process->spool.in, process->spool.size, PROT_READ);
-	if (target)
+	if (target) {
 		target->stopped_ns = process->stopped_ns;
+		target->has_contents =
+		    !gap.unread && !process->unreadable && !process->spool_full;
+		/* What is lazy was not known when it was made. */
+		if (!live_target_pages(process, target))
+			hw_notes_missing(notes, "out-of-memory", NULL,
+					 "no memory for the list of resident pages");
+	}
 	return !(is_late && gap.unread);
 }
 

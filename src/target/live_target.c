@@ -262,34 +262,54 @@ static bool add_threads(struct making *making)
 	return true;
 }
 
-static bool add_pages(struct making *making)
+static bool add_page_run(struct hw_target *target, hw_addr start, hw_addr end, uint32_t flags)
 {
-	const struct hw_process *process = making->process;
-	struct hw_target *target = making->target;
+	struct hw_page_run *last =
+	    target->page_count ? &target->pages[target->page_count - 1] : NULL;
 
-	target->pages = hw_array_resize(NULL, 0, process->run_count + 1, sizeof(*target->pages));
-	if (!target->pages)
+	if (start >= end)
+		return true;
+	if (last && last->end == start && last->flags == flags) {
+		last->end = end;
+		return true;
+	}
+	if (!hw_array_reserve((void **)&target->pages, &target->page_room, target->page_count,
+			      sizeof(*target->pages)))
 		return false;
-	target->page_room = process->run_count + 1;
+	target->pages[target->page_count++] = (struct hw_page_run){start, end, flags};
+	return true;
+}
+
+bool live_target_pages(struct hw_process *process, struct hw_target *target)
+{
+	const struct live_run *lazy = process->lazy;
+	const struct live_run *lazy_end = lazy + process->lazy_count;
+
+	target->page_count = 0;
 	for (size_t i = 0; i < process->run_count; i++) {
 		const struct live_run *run = &process->runs[i];
-		struct hw_page_run *last =
-		    target->page_count ? &target->pages[target->page_count - 1] : NULL;
-		struct hw_page_run page = {
-		    .start = run->start,
-		    .end = run->end,
-		    .flags = (run->flags & LIVE_PRESENT ? HW_PAGE_PRESENT : 0) |
-			     (run->flags & LIVE_SWAPPED ? HW_PAGE_SWAPPED : 0) |
-			     (run->flags & LIVE_FILE ? HW_PAGE_FILE : 0),
-		};
+		const uint32_t flags = (run->flags & LIVE_PRESENT ? HW_PAGE_PRESENT : 0) |
+				       (run->flags & LIVE_SWAPPED ? HW_PAGE_SWAPPED : 0) |
+				       (run->flags & LIVE_HUGE ? HW_PAGE_HUGE : 0) |
+				       (run->flags & LIVE_FILE ? HW_PAGE_FILE : 0);
+		hw_addr at = run->start;
 
 		/* The page of zeros and what we force are in no RSS. */
 		if (run->flags & (LIVE_ZERO | LIVE_FORCED))
 			continue;
-		if (last && last->end == page.start && last->flags == page.flags)
-			last->end = page.end;
-		else
-			target->pages[target->page_count++] = page;
+		while (lazy < lazy_end && lazy->end <= at)
+			lazy++;
+		for (const struct live_run *l = lazy; l < lazy_end && l->start < run->end; l++) {
+			hw_addr from = MAX(l->start, at);
+			hw_addr to = MIN(l->end, run->end);
+
+			if (!add_page_run(target, at, from, flags) ||
+			    !add_page_run(target, from, to, flags | HW_PAGE_LAZY))
+				return false;
+			at = to;
+		}
+		if (!add_page_run(target, at, run->end, flags))
+			return false;
 	}
 	return true;
 }
@@ -306,7 +326,8 @@ struct hw_target *live_target_new(struct hw_process *process, GError **error)
 	target->command = g_strdup(process->command);
 	target->map = process->spool.in;
 	target->map_size = process->spool.size;
-	if (add_maps(&making) && add_auxv(&making) && add_threads(&making) && add_pages(&making))
+	if (add_maps(&making) && add_auxv(&making) && add_threads(&making) &&
+	    live_target_pages(process, target))
 		return target;
 	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "process %d: no memory for its mappings",
 		    process->pid);

@@ -160,6 +160,7 @@ void hw_process_close(struct hw_process *process)
 	hw_array_resize(process->maps, process->map_room, 0, sizeof(*process->maps));
 	hw_array_resize(process->runs, process->run_room, 0, sizeof(*process->runs));
 	hw_array_resize(process->learned, process->learned_room, 0, sizeof(*process->learned));
+	hw_array_resize(process->lazy, process->lazy_room, 0, sizeof(*process->lazy));
 	hw_array_resize(process->locks, process->lock_count, 0, sizeof(*process->locks));
 	hw_array_resize(process->threads, process->thread_room, 0, sizeof(*process->threads));
 	hw_array_resize(process->registers, process->register_room, 0, sizeof(*process->registers));
@@ -380,8 +381,11 @@ void hw_process_account(struct hw_process *process)
 	live_disarm(process);
 	process->is_early =
 	    process->state != LIVE_STOPPED || hw_process_time_left(process) < process->kernel_ns;
-	if (!process->is_early)
-		live_kernel_now(process);
+	if (process->is_early)
+		return;
+	live_kernel_now(process);
+	if (hw_process_time_left(process) > process->kernel_ns)
+		live_lazy_now(process);
 }
 
 void hw_process_release(struct hw_process *process)

@@ -56,7 +56,7 @@ static bool read_pages(struct core *core, const struct hw_elf_note *note, uint64
 
 		memcpy(entry, note->desc + i * sizeof(entry), sizeof(entry));
 		if (entry[0] >= entry[1] || entry[0] < last || (entry[0] | entry[1]) % HW_PAGE ||
-		    entry[2] > (HW_PAGE_PRESENT | HW_PAGE_SWAPPED | HW_PAGE_FILE)) {
+		    entry[2] > HW_PAGE_FLAGS) {
 			damaged(core, note, at, "an entry that overlaps or makes no sense");
 			return true;
 		}
@@ -142,6 +142,8 @@ void hw_core_finish_own(struct core *core)
 	if (at)
 		core->target->stopped_ns =
 		    MIN(g_ascii_strtoull(at + 11, NULL, 10), INT64_MAX >> 11);
+	core->target->has_contents = text && strstr(text, "content 1") &&
+				     !*(hw_target_text(core->target, "missing") ?: "");
 	if (text && strstr(text, "content 0"))
 		hw_notes_warn(
 		    core->notes, "no-content", NULL,

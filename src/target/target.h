@@ -54,7 +54,10 @@ struct hw_stretch {
 enum {
 	HW_PAGE_PRESENT = 1, /* Resident. */
 	HW_PAGE_SWAPPED = 2,
-	HW_PAGE_FILE = 4, /* Of a mapped file or of shared memory. */
+	HW_PAGE_FILE = 4,  /* Of a mapped file or of shared memory. */
+	HW_PAGE_HUGE = 8,  /* Part of a huge page. */
+	HW_PAGE_LAZY = 16, /* Given back with MADV_FREE; only where the kernel tells (root). */
+	HW_PAGE_FLAGS = 31,
 };
 struct hw_page_run {
 	hw_addr start;
@@ -93,6 +96,7 @@ struct hw_target {
 	size_t page_count;
 	struct hw_process *process; /* Of HW_TARGET_PROCESS, borrowed; else NULL. */
 	uint64_t stopped_ns;        /* How long a process stood still for this. */
+	bool has_contents;          /* Of every page in pages that is of no file and not swapped. */
 
 	/* Private. */
 	struct hw_stretch *stretches; /* Sorted; where a process has pages. */
@@ -133,6 +137,7 @@ const char *hw_target_text(const struct hw_target *target, const char *name);
 /* Resident bytes of [start, end); UINT64_MAX where a target does not know (a core). */
 uint64_t hw_target_resident(const struct hw_target *target, hw_addr start, hw_addr end);
 uint64_t hw_target_swapped(const struct hw_target *target, hw_addr start, hw_addr end);
+uint64_t hw_target_lazy(const struct hw_target *target, hw_addr start, hw_addr end);
 
 /* Value of an auxv entry; false when there is none. */
 bool hw_target_auxv(const struct hw_target *target, uint64_t type, uint64_t *ret);

@@ -2,6 +2,7 @@
 """What the kernel counts, and where it goes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,27 @@ def lazy(tool, build, work):
             mappings = [m for m in tool.json("maps", where)["data"]["mappings"] if m["lazy"]]
             if sum(m["lazy"] for m in mappings) != 8 * MIB:
                 raise Failed(f"{where}: {mappings}")
+            if os.geteuid():
+                continue  # Which pages is told to root only.
+            more = ("--mode", "stop") if where == process.pid else ()
+            rows = {r["label"]: r["bytes"]
+                    for r in tool.json("summary", where, *more)["data"]["reconcile"]
+                    if r["of"] == "ptmalloc:libc.so.6 resident"}
+            if rows["lazy"] != 8 * MIB or rows["live"] > 3 * MIB:
+                raise Failed(f"{where}: {rows}")
+
+
+def huge_waste(tool, build, work):
+    """Pages of huge pages that were never written to; null when nobody looked."""
+    with Process([build / "fixtures" / "states", "huge"], work, ready="READY") as process:
+        for name, more in (("huge.snap", ()), ("bare.snap", ("--no-content",))):
+            tool.run("snapshot", process.pid, "-o", work / name, "--force", *more)
+        seen = [tool.json("summary", where, *more)["data"]["process"] for where, more in (
+            (process.pid, ("--mode", "stop")), (work / "huge.snap", ()), (work / "bare.snap", ()))]
+    if seen[0]["huge"] != 8 * MIB:
+        raise Skip(f"no huge pages here: {seen[0]['huge']} bytes")
+    if [s["huge_waste"] for s in seen] != [7 * MIB, 7 * MIB, None]:
+        raise Failed(f"{[s['huge_waste'] for s in seen]}, not 7 MiB twice and null")
 
 
 def several(tool, build):
@@ -167,6 +189,7 @@ def checks(score, tool, build, work, count):
         score.check(f"account {name}", account, argv, env)
     score.check("account redis", redis, tool, work)
     score.check("account lazy pages", lazy, tool, build, work)
+    score.check("account huge pages' waste", huge_waste, tool, build, work)
     score.check("account page cache", page_cache, tool, build, work)
     score.check("account several processes", several, tool, build)
     score.check("account near limit", near_limit, tool, build, count)
