@@ -3,12 +3,13 @@
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
 import time
 
-from common import Cgroup, JEMALLOC, MIB, State, status
+from common import Cgroup, JEMALLOC, MEMCG, MIB, State, status
 from dump import Failed, Process, Skip
 import gobuild
 
@@ -155,6 +156,60 @@ def page_cache(tool, build, work):
             raise Failed(f"processes: {data['cgroup']['processes']}")
 
 
+# What cgroup v2 prints, in bytes; slab and the like are parts of kernel.
+V2_STAT = {"anon": 12 * MIB, "file": 50 * MIB, "kernel": 3 * MIB, "kernel_stack": MIB // 2, "pagetables": MIB,
+           "slab": MIB, "sock": MIB // 4, "shmem": 2 * MIB, "file_mapped": 6 * MIB,
+           "inactive_file": 40 * MIB, "active_file": 8 * MIB, "workingset_refault_anon": 77777}
+V2 = {"memory.current": str(66 * MIB), "memory.max": "max", "memory.swap.current": str(MIB),
+      "memory.stat": "".join(f"{key} {value}\\n" for key, value in V2_STAT.items()),
+      "memory.events": "low 0\\nhigh 0\\nmax 0\\noom 0\\noom_kill 0\\n"}
+
+
+def version_2(tool, build):
+    """cgroup v2. Where its memory controller is version 1's, a directory of it gets files made up
+    here, for heapwalk alone (a mount namespace)."""
+    top = next((pathlib.Path(line.split()[1]) for line in
+                pathlib.Path("/proc/mounts").read_text().splitlines()
+                if line.split()[2] == "cgroup2"), None)
+    if top is None or os.geteuid() or not shutil.which("unshare"):
+        raise Skip("no cgroup v2 is mounted here, or not root")
+    group = top / f"heapwalk-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as e:
+        raise Skip(f"no cgroup can be made: {e}") from None
+    try:
+        with State([build / "fixtures" / "states", "large"]) as target:
+            (group / "cgroup.procs").write_text(str(target.pid))
+            script = f"umount -l {MEMCG}; mount -t tmpfs none {group} || exit 99; cd {group}; " \
+                     f"echo {target.pid} > cgroup.procs; " + "".join(
+                         f"printf '{text}' > {name}; " for name, text in V2.items()) + \
+                     'exec "$@"'
+            done = subprocess.run(
+                ["unshare", "-m", "sh", "-c", script, "sh", tool.program, "summary", str(target.pid),
+                 "--json"], capture_output=True, text=True, timeout=60, check=False)
+            if done.returncode == 99:
+                raise Skip(f"no mount namespace here: {done.stderr[-100:]}")
+            data = json.loads(done.stdout)["data"]
+            identity(tool, target.pid, data["reconcile"])
+    finally:
+        for _ in range(50):
+            try:
+                group.rmdir()
+                break
+            except OSError:
+                time.sleep(0.1)
+    rows = {r["label"]: r["bytes"] for r in data["reconcile"] if r["of"] == "cgroup"}
+    wanted = {"anon": 12 * MIB, "file": 48 * MIB, "shmem": 2 * MIB, "kernel": 3 * MIB, "sock": MIB // 4,
+              "unexplained": 66 * MIB - 65 * MIB - MIB // 4}
+    if rows != wanted:
+        raise Failed(f"{rows}, not {wanted}")
+    cgroup = data["cgroup"]
+    if (cgroup["version"], cgroup["usage"], cgroup["limit"], cgroup["working_set"]) != (
+            2, 66 * MIB, None, 26 * MIB):
+        raise Failed(str(cgroup))
+
+
 def near_limit(tool, build, count):
     """64 MiB from its limit, with heapwalk in the same cgroup: nobody is killed."""
     for _ in range(count):
@@ -191,5 +246,6 @@ def checks(score, tool, build, work, count):
     score.check("account lazy pages", lazy, tool, build, work)
     score.check("account huge pages' waste", huge_waste, tool, build, work)
     score.check("account page cache", page_cache, tool, build, work)
+    score.check("account cgroup v2", version_2, tool, build)
     score.check("account several processes", several, tool, build)
     score.check("account near limit", near_limit, tool, build, count)
