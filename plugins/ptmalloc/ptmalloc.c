@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CHAIN_BUDGET UINT64_C(200000000)
+#define LISTED_MOST  16 /* Arenas that a warning names. */
 
 static void close_plugin(void *handle)
 {
@@ -96,10 +97,29 @@ static void claim_libc(struct ptmalloc *pt, const struct libc *libc)
 			    libc->par.addr + libc->par.layout->size, "mp_");
 }
 
+/* Which arenas are in flux, and how many; the others are exact all the same. */
+static uint64_t list_locked(const struct libc *libc, char *text, size_t room)
+{
+	uint64_t locked = 0;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (uint64_t i = 0; i < libc->arena_count; i++) {
+		if (!libc->arenas[i].is_locked)
+			continue;
+		if (++locked <= LISTED_MOST && used < room)
+			used += (size_t)snprintf(text + used, room - used, "%s%llu",
+						 locked > 1 ? ", " : "", (unsigned long long)i);
+		else if (locked == LISTED_MOST + 1 && used < room)
+			used += (size_t)snprintf(text + used, room - used, ", …");
+	}
+	return locked;
+}
+
 static void announce(struct ptmalloc *pt, struct libc *libc)
 {
 	const struct hw_host *host = pt->host;
-	char how[160];
+	char how[160], arenas[LISTED_MOST * 8];
 	struct hw_heap_info info = {
 	    .struct_size = sizeof(info),
 	    .confidence = libc->is_exact ? HW_EXACT : HW_CONSERVATIVE,
@@ -108,16 +128,15 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 	    .how = how,
 	    .block_header = CHUNK_HDR,
 	};
-	uint64_t locked = 0;
+	uint64_t locked;
 
 	snprintf(how, sizeof(how), "main_arena by %s, malloc_state of %s, %s",
 		 libc->by_symbol ? "symbol" : "structure", libc->state->versions,
 		 libc->safe_linking_known ? (libc->safe_linking ? "safe-linking" : "plain links")
 					  : "links not seen");
-	for (uint64_t i = 0; i < libc->arena_count; i++) {
-		locked += libc->arenas[i].is_locked;
+	for (uint64_t i = 0; i < libc->arena_count; i++)
 		host->lock(host->self, libc->arenas[i].addr + STATE_MUTEX, 4);
-	}
+	locked = list_locked(libc, arenas, sizeof(arenas));
 	if (locked) {
 		libc->is_exact = false;
 		info.confidence = HW_CONSERVATIVE;
@@ -126,9 +145,9 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 	if (locked)
 		host->warn(
 		    host->self, "arena-locked", true,
-		    "%llu arenas were locked: a thread was inside malloc or free; chunks it had "
-		    "taken off a list count as live",
-		    (unsigned long long)locked);
+		    "%llu of %llu arenas were locked (%s): a thread was inside malloc or free; "
+		    "chunks it had taken off a list there count as live, the other arenas are exact",
+		    (unsigned long long)locked, (unsigned long long)libc->arena_count, arenas);
 	claim_libc(pt, libc);
 }
 
