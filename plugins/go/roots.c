@@ -79,11 +79,26 @@ static void root_section(struct go_rooting *r, hw_addr start, hw_addr end,
 	skip(r, start, end);
 }
 
+/* runtime/symtab.go: modulesinit() makes masks of exactly the pointers' range; the tables of
+ * stack maps lie in the module. */
+static void check_module(struct go_rooting *r, const struct go_moduledata *md)
+{
+	const struct hw_host *host = r->rt->host;
+
+	if (md->gcdatamask.len != (md->edata - md->data) / 8 ||
+	    md->gcbssmask.len != (md->ebss - md->bss) / 8)
+		host->damage(host->self, md->addr, "the masks of the globals have another length");
+	if (md == r->rt->modules && r->rt->layout.minor >= 18 &&
+	    (!go_in_image(&r->rt->image, md->rodata) || !go_in_image(&r->rt->image, md->gofunc)))
+		host->damage(host->self, md->addr, "the tables of stack maps are in no module");
+}
+
 static void root_globals(struct go_rooting *r)
 {
 	for (uint32_t i = 0; i < r->rt->module_count; i++) {
 		const struct go_moduledata *md = &r->rt->modules[i];
 
+		check_module(r, md);
 		root_section(r, md->data, md->edata, &md->gcdatamask);
 		root_section(r, md->bss, md->ebss, &md->gcbssmask);
 		skip(r, md->noptrdata, md->enoptrdata);

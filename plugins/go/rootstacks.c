@@ -433,6 +433,21 @@ static void take_stack(struct stack *s)
 	go_records_name(&s->records);
 }
 
+/* runtime/stack.go: a stack is a power of two of bytes, and all of it lies in one span. */
+static void check_stack(const struct stack *s)
+{
+	const struct hw_host *host = s->r->rt->host;
+	const uint64_t size = s->g->stack_hi - s->g->stack_lo;
+	const struct go_span *span = go_span_find(s->r->rt, s->g->stack_lo);
+
+	if (s->g->stack_hi > s->g->stack_lo && !(size & (size - 1)) && span &&
+	    span->state == GO_SPAN_MANUAL && s->g->stack_hi - span->start <= go_span_bytes(span))
+		return;
+	host->damage(host->self, s->g->addr, "goroutine %llu has an impossible stack: 0x%llx to 0x%llx",
+		     (unsigned long long)s->g->goid, (unsigned long long)s->g->stack_lo,
+		     (unsigned long long)s->g->stack_hi);
+}
+
 static void take_goroutine(struct stack *s, hw_addr addr)
 {
 	struct go_g g;
@@ -445,6 +460,7 @@ static void take_goroutine(struct stack *s, hw_addr addr)
 	s->object_count = s->queue_count = 0;
 	s->number = 0;
 	s->is_conservative = s->was_panic = false;
+	check_stack(s);
 	if (g.stack_lo < g.stack_hi)
 		take_stack(s);
 }
