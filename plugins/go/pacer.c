@@ -3,6 +3,7 @@
  * free does not leave the process. */
 #include "counters.h"
 #include "reports.h"
+#include <time.h>
 
 enum { SWEEP_MIN_DISTANCE = 1 << 20, MIN_RUNWAY = 64 << 10 }; /* mgcpacer.go: heapGoalInternal */
 
@@ -77,8 +78,18 @@ static const char *phase_name(const struct pacing *p, const struct go_totals *t)
 	return t->unswept_spans ? "sweep" : "off";
 }
 
+/* False: there was none. */
+static bool write_time(uint64_t ns, char *buf, size_t size)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+
+	return ns && gmtime_r(&seconds, &tm) && strftime(buf, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
+}
+
 bool go_report_gc(void *handle, const struct hw_emit *out)
 {
+	char when[64];
 	const struct go_runtime *rt = go_reported(handle, out);
 	struct go_counters c;
 	struct go_totals t;
@@ -105,8 +116,11 @@ bool go_report_gc(void *handle, const struct hw_emit *out)
 		   size_or_null(p.has_goal, p.goal));
 	out->field(out->self, "cycles", "collections", c.has_gc ? hw_count(c.num_gc) : hw_null());
 	/* A number of nanoseconds passes 2^53, so JSON has seconds. */
-	out->field(out->self, "last_gc", "last collection, s since 1970",
+	out->field(out->self, "last_gc", NULL,
 		   c.has_gc && c.last_gc ? hw_id(c.last_gc / 1000000000) : hw_null());
+	out->field(out->self, "last_gc_time", "last collection",
+		   c.has_gc && write_time(c.last_gc, when, sizeof(when)) ? hw_text(when)
+									 : hw_null());
 	out->field(out->self, "unswept_spans", "spans to be swept", hw_count(t.unswept_spans));
 	out->field(out->self, "unswept_objects", "dead objects in them", hw_count(t.unswept_slots));
 	out->field(out->self, "unswept", "their bytes", hw_size(t.unswept_bytes));
