@@ -21,6 +21,9 @@ MARK = 1
 IN_BETWEEN = ("runtime.(*pageAlloc).", "runtime.(*pageCache).", "runtime.(*mheap).", "runtime.(*mcache).", "runtime.(*mcentral).", "runtime.(*sweepLocked).sweep",
               "runtime.(*mspan).sweep")
 
+# The first that a thread does: its stack is as untouched as one that was not dumped.
+NEW_THREAD = ("runtime.clone", "runtime.mstart", "runtime.mstart0")
+
 # What heapwalk may say then.
 IN_FLIGHT = {"go-pages-lost", "go-counters-disagree", "go-in-flux", "go-heap-locked", "go-sweeping"}
 
@@ -48,6 +51,8 @@ def judge(tool, core, opinion):
     between = in_between(opinion)
     if not answer["complete"] or heap["confidence"] != "exact":
         codes = {w["code"] for w in answer["warnings"]}
+        if codes == {"stack-not-dumped"} and any(names[0] in NEW_THREAD for names in opinion["threads"] if names):
+            return "not complete: a thread has not used its stack yet"
         if not between or not codes <= IN_FLIGHT:
             raise Failed(f"not complete, while threads are in {between}: {answer['warnings']}")
         return f"not complete: {between[0]}"
