@@ -6,6 +6,7 @@
  * network is never asked. Everything is looked up on first use. */
 #ifndef HW_MODULE_MODULE_H
 #define HW_MODULE_MODULE_H
+#include "heapwalk/plugin.h"
 #include "memory/memory.h"
 
 struct hw_modules;
@@ -43,6 +44,10 @@ bool hw_modules_has_symbols(struct hw_modules *modules, uint32_t object);
  * when there is none. */
 bool hw_modules_member(struct hw_modules *modules, uint32_t object, const char *type,
 		       const char *member, uint64_t *ret);
+
+/* gotypes.c: variables() of <heapwalk/plugin.h>. */
+void hw_modules_go_variables(struct hw_modules *modules, uint32_t object, hw_variable_fn take,
+			     void *arg);
 
 /* Nearest symbol at or below addr: "name" and offset, for show. NULL when unknown;
  * borrowed. */

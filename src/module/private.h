@@ -38,6 +38,9 @@ struct hw_lookup {
 /* variables.c: data symbols and variables of one object. */
 struct hw_index;
 void hw_index_free(struct hw_index *index); /* Accepts NULL. */
+/* Every variable of an object that DWARF gives an address, by address. False stops. */
+typedef bool (*hw_die_fn)(void *arg, hw_addr addr, Dwarf_Die *die);
+void hw_modules_each_variable(struct hw_modules *modules, uint32_t object, hw_die_fn fn, void *arg);
 
 /* The module of an object, reported to libdwfl on first use; NULL when its binary is
  * not at hand. */

@@ -72,15 +72,18 @@ static const char *keyword(int tag)
 	}
 }
 
+static int language_of(Dwarf_Die *die)
+{
+	Dwarf_Die unit;
+
+	return dwarf_diecu(die, &unit, NULL, NULL) ? dwarf_srclang(&unit) : -1;
+}
+
 /* C++ has no need for the word. */
 static bool is_c(Dwarf_Die *die)
 {
-	Dwarf_Die unit;
-	int language;
+	const int language = language_of(die);
 
-	if (!dwarf_diecu(die, &unit, NULL, NULL))
-		return false;
-	language = dwarf_srclang(&unit);
 	return language == DW_LANG_C || language == DW_LANG_C89 || language == DW_LANG_C99 ||
 	       language == DW_LANG_C11;
 }
@@ -98,10 +101,13 @@ const char *hw_modules_type_name(struct hw_modules *modules, Dwarf_Die *of)
 		int tag = dwarf_tag(&die);
 
 		has_type = true;
+		name = dwarf_diename(&die);
+		/* Go's types have their whole names: "*main.node". */
+		if (name && language_of(&die) == DW_LANG_Go)
+			break;
 		put_suffix(suffix, &die, tag);
 		if (tag == DW_TAG_const_type && !prefix->len)
 			g_string_append(prefix, "const ");
-		name = dwarf_diename(&die);
 		if (name) {
 			kind = is_c(&die) ? keyword(tag) : "";
 			break;

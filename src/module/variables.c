@@ -76,6 +76,21 @@ static void sort(struct list *list)
 		qsort(list->items, list->count, sizeof(*list->items), compare);
 }
 
+/* Go writes the operation as a plain block, which libdw takes for none from DWARF 4 on. */
+static void add_block(struct hw_index *index, struct entry *entry, Dwarf_Attribute *attr,
+		      Dwarf_Addr bias)
+{
+	Dwarf_Block block;
+	uint64_t addr;
+
+	if (dwarf_formblock(attr, &block) != 0 || block.length != 1 + sizeof(addr) ||
+	    block.data[0] != DW_OP_addr)
+		return;
+	memcpy(&addr, block.data + 1, sizeof(addr));
+	entry->start = addr + bias;
+	add(&index->at[BY_DWARF], entry);
+}
+
 /* A static variable's place: DW_OP_addr, or an offset and the operation that adds the
  * thread's block. */
 static void add_variable(struct hw_index *index, Dwarf_Die *die, Dwarf_Addr bias)
@@ -86,8 +101,13 @@ static void add_variable(struct hw_index *index, Dwarf_Die *die, Dwarf_Addr bias
 	Dwarf_Op *ops;
 	size_t count;
 
-	if (!dwarf_attr(die, DW_AT_location, &attr) ||
-	    dwarf_getlocation(&attr, &ops, &count) != 0 || count < 1 || count > 2)
+	if (!dwarf_attr(die, DW_AT_location, &attr))
+		return;
+	if (dwarf_getlocation(&attr, &ops, &count) != 0) {
+		add_block(index, &entry, &attr, bias);
+		return;
+	}
+	if (count < 1 || count > 2)
 		return;
 	entry.start = ops[0].number;
 	if ((ops[0].atom == DW_OP_addrx || ops[0].atom == DW_OP_GNU_addr_index ||
@@ -197,6 +217,16 @@ static const struct hw_index *get_index(struct hw_modules *modules, uint32_t obj
 		sort(&index->tls[i]);
 	}
 	return index;
+}
+
+void hw_modules_each_variable(struct hw_modules *modules, uint32_t object, hw_die_fn fn, void *arg)
+{
+	const struct hw_index *index = get_index(modules, object);
+	const struct list *list = index ? &index->at[BY_DWARF] : NULL;
+
+	for (size_t i = 0; list && i < list->count && !hw_stop_requested(); i++)
+		if (!fn(arg, list->items[i].start, &list->items[i].die))
+			return;
 }
 
 /* First entry that starts above addr. */
