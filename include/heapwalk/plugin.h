@@ -24,6 +24,7 @@
  *   roots()    the roots of a runtime: slots the generic scan would not find, and
  *              with skip() the memory it must not look at
  *   view()     how much of its block one reference sees
+ *   types()    work out what blocks are, for type_of() and field()
  *   reports[]  tables of the plugin's own
  *   close()
  *
@@ -253,6 +254,29 @@ struct hw_extent {
 	uint64_t below; /* What was asked for ends behind this, or the block would have been a
 			 * smaller one: bytes from here on may be rounding. */
 };
+
+/* What a block is; type_of() fills it. */
+struct hw_typed {
+	uint32_t struct_size; /* Set by the caller. */
+	uint32_t type;        /* From host->type(). */
+	uint32_t confidence;  /* enum hw_confidence. */
+	uint32_t reserved;
+	const char *how; /* "header", "interface", "propagated": a constant of the plugin's. */
+};
+enum { HW_FIELD_STRINGS = 1 /* field() may show contents of the target: keys of maps. */ };
+
+/* A variable that debug info knows, or a member of one; during variables(). The two types are
+ * those of DW_AT_go_runtime_type: offsets from moduledata.types, 0 when there is none. */
+struct hw_variable_info {
+	uint32_t struct_size;
+	uint32_t reserved;
+	hw_addr addr;
+	uint64_t size;    /* 0: not known. */
+	const char *name; /* "main.state.list"; borrowed for the call. */
+	uint64_t type;
+	uint64_t pointee; /* Of a pointer. */
+};
+typedef bool (*hw_variable_fn)(void *arg, const struct hw_variable_info *variable);
 
 /* A task of a runtime with a scheduler of its own (a goroutine); during goroutines(). */
 enum {
@@ -487,6 +511,10 @@ struct hw_host {
 	 * with a better holder than whatever points at the block: the graph does not follow
 	 * them from the block. */
 	void (*named_block)(void *self, hw_addr addr);
+	/* Every variable of a module that debug info gives an address in memory. A struct
+	 * whose type has no descriptor is told member by member. False of take: enough. Does
+	 * nothing without debug info. */
+	void (*variables)(void *self, uint32_t module, hw_variable_fn take, void *arg);
 };
 
 /* Where the bytes of a raw output go. */
@@ -559,6 +587,17 @@ struct hw_plugin {
 	 * not known. */
 	bool (*site)(void *handle, uint32_t heap, hw_addr block,
 		     void (*receiver)(void *self, const struct hw_call *call), void *self);
+
+	/* Optional (NULL), all three or none. types(): works out what the live blocks of all
+	 * heaps are, once, before the others are asked. False after fail(). It may take as long
+	 * as a graph of the blocks. */
+	bool (*types)(void *handle);
+	/* What a block is. False when it is not known. */
+	bool (*type_of)(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret);
+	/* What the word at slot is to a reader, in a block or a variable: ".Msg",
+	 * "[3].key", "" for a part that is not worth a name (what a map is made of). Cut at size
+	 * - 1 bytes; valid UTF-8 is not promised. False when it is not known. */
+	bool (*field)(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t size);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

@@ -250,6 +250,12 @@ static void mark_large(const struct go_runtime *rt, const struct go_wanted *w,
 		go_wanted_all(w, span->start, end);
 }
 
+bool go_span_has_headers(const struct go_runtime *rt, const struct go_span *span)
+{
+	return rt->layout.minor >= 22 && !(span->spanclass & 1) && span->spanclass >> 1 &&
+	       span->elemsize > SMALL_MAX;
+}
+
 void go_wanted_span(const struct go_runtime *rt, const struct go_wanted *w,
 		    const struct go_span *span)
 {

@@ -75,6 +75,9 @@ bool go_wanted_built(const struct go_runtime *rt, const struct go_wanted *w, hw_
 /* The address of a type's plain mask; 0 when it has a program instead, or none yet. */
 hw_addr go_type_mask(const struct go_runtime *rt, const struct go_type *type);
 
+/* From 1.22: does a slot of the span begin with a word that points at its type? */
+bool go_span_has_headers(const struct go_runtime *rt, const struct go_span *span);
+
 /* For struct hw_plugin. */
 bool go_pointers(void *handle, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits);
 #endif

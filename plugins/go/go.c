@@ -10,7 +10,9 @@
  * pointers of the heap, roots.c and rootstacks.c those into it. types.c, typekinds.c and
  * typeslots.c read type descriptors; views.c and viewtypes.c know how much of its block a
  * reference sees. pclntab.c, unwind.c and goroutines.c know functions and stacks, profile.c the
- * memory profile. */
+ * memory profile. blocktypes.c finds what every block is, from typeseeds.c over typespread.c, as
+ * far as typefit.c agrees, and typefield.c tells. */
+#include "blocktypes.h"
 #include "goroutines.h"
 #include "ledger.h"
 #include "profile.h"
@@ -32,8 +34,10 @@ static void close_plugin(void *handle)
 
 	if (!go)
 		return;
-	for (uint64_t r = 0; r < go->count; r++)
+	for (uint64_t r = 0; r < go->count; r++) {
+		go_block_types_free(go->runtimes[r].block_types);
 		go_heap_clear(&go->runtimes[r]);
+	}
 	go->host->resize(go->host->self, go->runtimes, go->room, 0, sizeof(*go->runtimes));
 	go->host->resize(go->host->self, go, 1, 0, sizeof(*go));
 }
@@ -247,4 +251,7 @@ const struct hw_plugin hw_plugin_go = {
     .view = go_view,
     .extent = go_extent,
     .site = go_site,
+    .types = go_types,
+    .type_of = go_type_of,
+    .field = go_field,
 };

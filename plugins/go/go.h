@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* go.h -- what the files of this plugin share: the runtimes found in the target and typed
- * readers. Everything here is filled by open() and does not change afterwards.
+ * readers. Everything here is filled by open() and does not change afterwards, but for
+ * block_types.
  *
  * go.c is the table of contents. */
 #ifndef GO_GO_H
@@ -193,6 +194,7 @@ struct go_runtime {
 	struct go_heap heap;
 	uint32_t id; /* From host->add_heap(); HW_NO_MODULE: mheap_ was not found. */
 	uint32_t confidence;
+	struct go_block_types *block_types; /* blocktypes.h; NULL until types(). */
 };
 
 /* The handle. */

@@ -51,6 +51,8 @@ void go_span_count(const struct go_runtime *rt, const struct go_span *span, bool
 /* unswept.c: slots that the sweep under way will free; 0 when the span has been swept. */
 uint32_t go_span_unswept(const struct go_runtime *rt, const struct go_span *span,
 			 const struct go_count *count);
+/* Takes those out of words, a set of slots of the span. */
+void go_span_drop_unswept(const struct go_runtime *rt, const struct go_span *span, uint64_t *words);
 bool go_ledger(void *handle, uint32_t heap, struct hw_ledger *ret);
 /* All arenas; ledger rows are not reported. */
 void go_totals(const struct go_runtime *rt, struct go_totals *ret);

@@ -401,6 +401,14 @@ bool go_desc_package(const struct go_types *types, const struct go_desc *desc, c
 	return length && go_text(types->rt, md->types + (uint64_t)offset + lead, length, buf, size);
 }
 
+const struct go_desc *go_types_named(const struct go_types *types, const char *name)
+{
+	for (uint64_t i = 0; i < types->list_count; i++)
+		if (strcmp(types->list[i]->name, name) == 0)
+			return types->list[i];
+	return NULL;
+}
+
 /* Not through the cache of answers: nearly all places are none. */
 static bool may_begin_at(const struct go_types *types, hw_addr addr)
 {

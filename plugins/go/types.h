@@ -40,6 +40,7 @@ struct go_slot {
 	uint32_t count;
 	uint32_t kind; /* enum go_slot_kind */
 	hw_addr type;  /* Of the slot itself: *T, []T, string, … */
+	hw_addr elem;  /* Of a pointer, slice or channel: what it leads to; 0: not known. */
 };
 
 /* One descriptor. It does not move, and nothing but the slots is added later. */
@@ -109,6 +110,8 @@ uint64_t go_desc_path(struct go_types *types, const struct go_desc *desc, uint64
 /* Every descriptor between types and etypes of the modules, by trying every place where one
  * could be. False when out of memory or stopped. */
 bool go_types_scan(struct go_types *types);
+/* The first of a name among those read so far; NULL when there is none. */
+const struct go_desc *go_types_named(const struct go_types *types, const char *name);
 
 /* Between types.c, typekinds.c and typeslots.c. */
 enum { GO_NAME_MAX = 4096 };

@@ -19,6 +19,7 @@ enum {
 /* A part still to be taken apart: count of them, stride apart. */
 struct part {
 	hw_addr type;
+	hw_addr elem; /* Of an unsafe.Pointer whose target is known. */
 	uint64_t offset, stride;
 	uint32_t count;
 };
@@ -36,7 +37,25 @@ static void push(struct taking *t, hw_addr type, uint64_t offset, uint64_t strid
 	if (t->work_count == WORK_MAX)
 		t->is_bad = true;
 	else
-		t->work[t->work_count++] = (struct part){type, offset, stride, count};
+		t->work[t->work_count++] = (struct part){type, 0, offset, stride, count};
+}
+
+/* Where the unsafe.Pointer of a field leads: sync/atomic's Pointer[T] says it by a field of type
+ * [0]*T; an entry of sync.Map to 1.19 in a comment. */
+static hw_addr target_of(struct go_types *types, const struct go_desc *desc)
+{
+	const struct go_desc *first, *known = NULL;
+
+	if (strcmp(desc->name, "sync.entry") == 0) {
+		known = go_types_named(types, "interface {}");
+		return known ? known->head.addr : 0;
+	}
+	if (strncmp(desc->name, "atomic.Pointer[", 15) != 0 || !desc->field_count)
+		return 0;
+	first = go_types_at(types, desc->fields[0].type);
+	if (first && first->head.kind == GO_KIND_ARRAY)
+		known = go_types_at(types, first->elem);
+	return known && known->head.kind == GO_KIND_POINTER ? known->elem : 0;
 }
 
 static void push_array(struct taking *t, const struct go_desc *desc, const struct part *p)
@@ -57,9 +76,13 @@ static void push_array(struct taking *t, const struct go_desc *desc, const struc
 
 static void push_fields(struct taking *t, const struct go_desc *desc, const struct part *p)
 {
-	for (uint32_t i = desc->field_count; i-- > 0 && !t->is_bad;)
+	const hw_addr target = target_of(t->types, desc);
+
+	for (uint32_t i = desc->field_count; i-- > 0 && !t->is_bad;) {
 		push(t, desc->fields[i].type, p->offset + desc->fields[i].offset, p->stride,
 		     p->count);
+		t->work[t->work_count - 1].elem = target;
+	}
 }
 
 static uint32_t slot_kind(const struct go_desc *desc)
@@ -99,13 +122,20 @@ static void take(struct taking *t, const struct part *p)
 	} else if (t->slot_count == SLOTS_MAX) {
 		t->is_bad = true;
 	} else {
-		t->slots[t->slot_count++] = (struct go_slot){
+		struct go_slot *slot = &t->slots[t->slot_count++];
+
+		*slot = (struct go_slot){
 		    .offset = p->offset,
 		    .stride = p->stride,
 		    .count = p->count,
 		    .kind = slot_kind(desc),
 		    .type = desc->head.addr,
+		    .elem = desc->elem,
 		};
+		if (slot->kind == GO_SLOT_UNSAFE && p->elem) {
+			slot->kind = GO_SLOT_POINTER;
+			slot->elem = p->elem;
+		}
 	}
 }
 
@@ -240,6 +270,7 @@ bool go_desc_slot_at(struct go_types *types, const struct go_desc *desc, uint64_
 		    .count = 1,
 		    .kind = slot_kind(desc),
 		    .type = desc->head.addr,
+		    .elem = desc->elem,
 		};
 		return true;
 	}

@@ -67,18 +67,34 @@ static void keep_finalizable(const struct go_runtime *rt, const struct go_span *
 	}
 }
 
+static bool read_marks(const struct go_runtime *rt, const struct go_span *span, uint64_t *marks)
+{
+	if (!needs_sweep(rt, span) || !go_read(rt, span->mark_bits, marks, (span->nelems + 7u) / 8))
+		return false;
+	add_inline_marks(rt, span, marks);
+	keep_finalizable(rt, span, marks);
+	return true;
+}
+
 uint32_t go_span_unswept(const struct go_runtime *rt, const struct go_span *span,
 			 const struct go_count *count)
 {
 	uint64_t marks[GO_SLOTS_MAX / 64] = {0};
 	uint32_t dead = 0;
 
-	if (!needs_sweep(rt, span) || !count->is_listed ||
-	    !go_read(rt, span->mark_bits, marks, (span->nelems + 7u) / 8))
+	if (!count->is_listed || !read_marks(rt, span, marks))
 		return 0;
-	add_inline_marks(rt, span, marks);
-	keep_finalizable(rt, span, marks);
 	for (uint32_t w = 0; w < (span->nelems + 63u) / 64; w++)
 		dead += (uint32_t)__builtin_popcountll(count->words[w] & ~marks[w]);
 	return dead;
+}
+
+void go_span_drop_unswept(const struct go_runtime *rt, const struct go_span *span, uint64_t *words)
+{
+	uint64_t marks[GO_SLOTS_MAX / 64] = {0};
+
+	if (!read_marks(rt, span, marks))
+		return;
+	for (uint32_t w = 0; w < (span->nelems + 63u) / 64; w++)
+		words[w] &= marks[w];
 }

@@ -104,6 +104,14 @@ bool hw_heaps_view(const struct hw_heaps *heaps, uint32_t index,
 /* As extent(); where the plugin knows nothing, all of the block is the program's. */
 void hw_heaps_extent(const struct hw_heaps *heaps, uint32_t index, hw_addr block, uint64_t size,
 		     struct hw_extent *ret);
+/* Has every plugin that can work out what its blocks are; the first time only. One that fails is
+ * warned of. False only when interrupted. */
+bool hw_heaps_types(struct hw_heaps *heaps, GError **error);
+/* After that: what a block is, and what stands at a slot, as <heapwalk/plugin.h> has it. */
+bool hw_heaps_type_of(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
+		      struct hw_typed *ret);
+bool hw_heaps_field(const struct hw_heaps *heaps, hw_addr slot, uint32_t flags, char *buf,
+		    size_t size);
 
 /* As site(): who allocated a block. */
 bool hw_heaps_site(const struct hw_heaps *heaps, uint32_t index, hw_addr block,

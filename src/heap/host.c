@@ -303,6 +303,14 @@ static const char *name(void *self, hw_addr addr, uint64_t *offset_ret)
 	return hw_modules_name(((struct hw_instance *)self)->heaps->modules, addr, offset_ret);
 }
 
+static void variables(void *self, uint32_t index, hw_variable_fn take, void *arg)
+{
+	const struct hw_heaps *heaps = ((struct hw_instance *)self)->heaps;
+
+	if (index < heaps->memory->object_count)
+		hw_modules_go_variables(heaps->modules, index, take, arg);
+}
+
 static bool goroutine(void *self, const struct hw_goroutine *found)
 {
 	struct hw_instance *in = self;
@@ -354,6 +362,7 @@ void hw_host_init(struct hw_instance *instance)
 	    .stopped = stopped,
 	    .goroutine = goroutine,
 	    .name = name,
+	    .variables = variables,
 	    .lock = lock,
 	    .named_block = named_block,
 	};

@@ -19,6 +19,7 @@ struct hw_instance {
 	void *goroutine_arg;
 	hw_addr blocks_next; /* Lowest address the next block may have. */
 	const struct hw_root_sink *roots; /* Receiver while roots() runs. */
+	bool has_types;                   /* types() has run well. */
 };
 
 struct hw_heaps {

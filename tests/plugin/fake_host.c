@@ -429,6 +429,11 @@ static void no_lock(void *self G_GNUC_UNUSED, hw_addr addr G_GNUC_UNUSED,
 {
 }
 
+static void no_variables(void *self G_GNUC_UNUSED, uint32_t module_index G_GNUC_UNUSED,
+			 hw_variable_fn take G_GNUC_UNUSED, void *arg G_GNUC_UNUSED)
+{
+}
+
 static bool stopped(void *self)
 {
 	struct fake_host *fake = self;
@@ -466,4 +471,5 @@ const struct hw_host fake_host_calls = {
     .name = no_name,
     .lock = no_lock,
     .named_block = named_block,
+    .variables = no_variables,
 };

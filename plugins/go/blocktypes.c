@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* blocktypes.c -- the type of every block: four bytes a slot, a queue of blocks whose values are
+ * to be followed, and a table of the different types. */
+#include "blocktypes.h"
+#include <string.h>
+
+enum {
+	WHAT_BITS = 22,
+	WHAT_MASK = (1 << WHAT_BITS) - 1,
+	SURE_SHIFT = WHAT_BITS, /* go_guess_fits(): three bits. */
+	HOW_SHIFT = SURE_SHIFT + 3,
+	QUEUED = 1 << 30,
+	FIRST_ROOM = 1 << 10,
+	STOP_EVERY = 1 << 12,
+};
+
+/* What a block can be. */
+struct what {
+	const struct go_desc *desc;
+	hw_addr func;
+	uint32_t form;
+	uint32_t host_type; /* From host->type(), when asked for; 0 before. */
+};
+
+/* A part of memory seen last: most words that are read lie near others. */
+struct window {
+	hw_addr start, end;
+	const uint8_t *bytes;
+};
+
+struct go_block_types {
+	const struct go_runtime *rt;
+	struct go_types *types;
+	uint64_t *first; /* By span: its first slot's number. One more at the end. */
+	uint32_t *pages; /* By page of each arena: 1 + index of its span. */
+	uint32_t *slots; /* By number: what it is, how sure, how it is known. */
+	uint64_t slot_count, page_count;
+	struct what *whats; /* From 1. */
+	uint64_t what_count, what_room;
+	uint32_t *places; /* Open addressing: index into whats. */
+	uint64_t place_room;
+	hw_addr *queue; /* Slots to be followed, a ring. */
+	uint64_t queue_first, queue_count, queue_room;
+	struct go_variable *variables; /* By address. */
+	uint64_t variable_count, variable_room;
+	const struct go_desc *known[GO_KNOWN_STRUCTS];
+	struct window windows[2];
+	bool no_memory;
+};
+
+const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks)
+{
+	return blocks->rt;
+}
+
+struct go_types *go_block_types_cache(struct go_block_types *blocks)
+{
+	return blocks->types;
+}
+
+const struct go_desc *go_blocks_known(const struct go_block_types *blocks, enum go_known which)
+{
+	return blocks->known[which];
+}
+
+static void *resize(struct go_block_types *b, void *ptr, uint64_t old, uint64_t count,
+		    uint64_t size)
+{
+	void *more = b->rt->host->resize(b->rt->host->self, ptr, old, count, size);
+
+	if (!more && count)
+		b->no_memory = true;
+	return more;
+}
+
+static bool grow(struct go_block_types *b, void **array, uint64_t *room, uint64_t count,
+		 uint64_t size)
+{
+	const uint64_t want = *room ? *room * 2 : FIRST_ROOM;
+	void *more;
+
+	if (count < *room)
+		return true;
+	more = resize(b, *array, *room, want, size);
+	if (!more)
+		return false;
+	*array = more;
+	*room = want;
+	return true;
+}
+
+bool go_blocks_word(struct go_block_types *b, hw_addr addr, uint64_t *ret)
+{
+	const struct hw_host *host = b->rt->host;
+	struct window *w = &b->windows[0];
+	uint64_t size;
+
+	if (addr < w->start || addr >= w->end || w->end - addr < 8) {
+		const struct window last = *w;
+
+		*w = b->windows[1];
+		b->windows[1] = last;
+	}
+	if (addr < w->start || addr >= w->end || w->end - addr < 8) {
+		const uint8_t *bytes = host->peek(host->self, addr, &size);
+
+		if (!bytes || size < 8)
+			return go_word(b->rt, addr, ret);
+		*w = (struct window){addr, addr + size, bytes};
+	}
+	memcpy(ret, w->bytes + (addr - w->start), 8);
+	return true;
+}
+
+/* Places. */
+
+static bool number_slots(struct go_block_types *b)
+{
+	const struct go_heap *heap = &b->rt->heap;
+
+	b->page_count = heap->arena_count * GO_ARENA_PAGES;
+	b->first = resize(b, NULL, 0, heap->span_count + 1, sizeof(*b->first));
+	b->pages = resize(b, NULL, 0, b->page_count + 1, sizeof(*b->pages));
+	if (!b->first || !b->pages)
+		return false;
+	for (uint64_t i = 0, arena = 0; i < heap->span_count; i++) {
+		const struct go_span *s = &heap->spans[i];
+
+		b->first[i] = b->slot_count;
+		if (s->state != GO_SPAN_IN_USE || s->flags & (GO_SPAN_BAD | GO_SPAN_USER_ARENA) ||
+		    !s->elemsize)
+			continue;
+		b->slot_count += s->nelems;
+		while (s->start - heap->arenas[arena].base >= GO_ARENA)
+			arena++;
+		/* A span may reach into the next arena, whose pages follow only when its
+		 * addresses do. */
+		for (uint64_t page = 0, a = arena; page < s->npages; page++) {
+			const hw_addr at = s->start + (page << GO_PAGE_SHIFT);
+
+			while (a < heap->arena_count && at - heap->arenas[a].base >= GO_ARENA)
+				a++;
+			if (a == heap->arena_count || at < heap->arenas[a].base)
+				break;
+			b->pages[a * GO_ARENA_PAGES +
+				 ((at - heap->arenas[a].base) >> GO_PAGE_SHIFT)] = (uint32_t)i + 1;
+		}
+	}
+	b->first[heap->span_count] = b->slot_count;
+	b->slots = resize(b, NULL, 0, b->slot_count + 1, sizeof(*b->slots));
+	return b->slots != NULL;
+}
+
+static const struct go_span *span_at(const struct go_block_types *b, hw_addr addr)
+{
+	const struct go_heap *heap = &b->rt->heap;
+	uint64_t low = 0, high = heap->arena_count, page;
+	uint32_t span;
+
+	while (low < high) {
+		const uint64_t middle = low + (high - low) / 2;
+
+		if (heap->arenas[middle].base <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || addr - heap->arenas[low - 1].base >= GO_ARENA)
+		return NULL;
+	page = (addr - heap->arenas[low - 1].base) >> GO_PAGE_SHIFT;
+	span = b->pages[(low - 1) * GO_ARENA_PAGES + page];
+	return span ? &heap->spans[span - 1] : NULL;
+}
+
+bool go_block_place(const struct go_block_types *b, hw_addr addr, struct go_place *ret)
+{
+	const struct go_span *span = span_at(b, addr);
+	uint64_t slot;
+
+	if (!span)
+		return false;
+	slot = (addr - span->start) / span->elemsize;
+	if (slot >= span->nelems)
+		return false;
+	ret->span = span;
+	ret->number = b->first[span - b->rt->heap.spans] + slot;
+	ret->slot = ret->first = span->start + slot * span->elemsize;
+	ret->bytes = span->elemsize;
+	ret->is_noscan = span->spanclass & 1;
+	ret->has_header = go_span_has_headers(b->rt, span);
+	if (ret->has_header) {
+		ret->first += 8;
+		ret->bytes -= 8;
+	}
+	return true;
+}
+
+/* The different types. */
+
+static uint64_t hash_what(const struct what *w)
+{
+	return ((w->desc ? w->desc->head.addr : w->func) >> 3 ^ (uint64_t)w->form << 50) *
+		   UINT64_C(0x9e3779b97f4a7c15) >>
+	       24;
+}
+
+static bool same_what(const struct what *a, const struct what *b)
+{
+	return a->desc == b->desc && a->func == b->func && a->form == b->form;
+}
+
+static uint64_t find_place(const struct go_block_types *b, const uint32_t *places, uint64_t room,
+			   const struct what *w)
+{
+	uint64_t at = hash_what(w) & (room - 1);
+
+	while (places[at] && !same_what(&b->whats[places[at]], w))
+		at = (at + 1) & (room - 1);
+	return at;
+}
+
+static bool grow_places(struct go_block_types *b)
+{
+	const uint64_t room = b->place_room ? b->place_room * 2 : 2 * FIRST_ROOM;
+	uint32_t *more;
+
+	if (b->what_count * 2 < b->place_room)
+		return true;
+	more = resize(b, NULL, 0, room, sizeof(*more));
+	if (!more)
+		return false;
+	for (uint64_t i = 1; i < b->what_count; i++)
+		more[find_place(b, more, room, &b->whats[i])] = (uint32_t)i;
+	if (b->places)
+		resize(b, b->places, b->place_room, 0, sizeof(*more));
+	b->places = more;
+	b->place_room = room;
+	return true;
+}
+
+/* 0: no memory, or more different types than there are numbers for. */
+static uint32_t intern(struct go_block_types *b, const struct what *w)
+{
+	uint64_t at;
+
+	if (!grow(b, (void **)&b->whats, &b->what_room, b->what_count + 1, sizeof(*b->whats)) ||
+	    !grow_places(b))
+		return 0;
+	if (!b->what_count)
+		b->what_count = 1;
+	at = find_place(b, b->places, b->place_room, w);
+	if (b->places[at] || b->what_count > WHAT_MASK)
+		return b->places[at];
+	b->whats[b->what_count] = *w;
+	b->places[at] = (uint32_t)b->what_count;
+	return (uint32_t)b->what_count++;
+}
+
+/* Guesses. */
+
+static uint32_t sure_of(uint32_t state)
+{
+	return state >> SURE_SHIFT & 7;
+}
+
+static uint32_t how_of(uint32_t state)
+{
+	return state >> HOW_SHIFT & 7;
+}
+
+bool go_blocks_is_typed(const struct go_block_types *b, uint64_t number)
+{
+	return b->slots[number] & WHAT_MASK;
+}
+
+static uint64_t size_of(const struct what *w)
+{
+	return w->desc && w->form <= GO_FORM_ARRAY ? w->desc->head.size : 1;
+}
+
+/* Does a new guess win over what is there? */
+static bool is_better(const struct go_block_types *b, uint32_t state, const struct what *new,
+		      uint32_t sure, uint32_t how)
+{
+	const struct what *old;
+	bool is_plain;
+
+	if (!(state & WHAT_MASK))
+		return true;
+	old = &b->whats[state & WHAT_MASK];
+	is_plain = old->form <= GO_FORM_ARRAY && new->form <= GO_FORM_ARRAY;
+	if (sure != sure_of(state))
+		return sure > sure_of(state);
+	if (is_plain && size_of(new) != size_of(old))
+		return size_of(new) > size_of(old);
+	if (new->form != old->form)
+		return new->form > old->form;
+	if (new->desc != old->desc)
+		return new->desc && (!old->desc || new->desc->head.addr < old->desc->head.addr);
+	return how > how_of(state);
+}
+
+static bool push(struct go_block_types *b, hw_addr slot)
+{
+	if (b->queue_count == b->queue_room) {
+		const uint64_t room = b->queue_room ? b->queue_room * 2 : FIRST_ROOM;
+		hw_addr *more = resize(b, b->queue, b->queue_room, room, sizeof(*more));
+
+		if (!more)
+			return false;
+		/* What had wrapped around goes behind. */
+		memcpy(more + b->queue_room, more, b->queue_first * sizeof(*more));
+		b->queue = more;
+		b->queue_room = room;
+	}
+	b->queue[(b->queue_first + b->queue_count++) & (b->queue_room - 1)] = slot;
+	return true;
+}
+
+bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
+{
+	struct what what = {guess->desc, guess->func, guess->form, 0};
+	struct go_place place;
+	uint32_t sure, state, index, how = guess->how;
+
+	if ((!guess->desc && guess->form != GO_FORM_STRING && guess->form != GO_FORM_FUNC) ||
+	    !go_block_place(b, guess->at, &place) || guess->at < place.first)
+		return true;
+	sure = go_guess_fits(b, &place, guess);
+	if (!sure)
+		return true;
+	if (sure == 1)
+		how = GO_HOW_VIEW;
+	state = b->slots[place.number];
+	if (guess->form == GO_FORM_FUNC)
+		what.desc = go_place_header(b, &place);
+	if (how < GO_HOW_HEADER && how_of(state) == GO_HOW_HEADER && sure == sure_of(state))
+		how = GO_HOW_HEADER;
+	if (!is_better(b, state, &what, sure, how))
+		return true;
+	index = intern(b, &what);
+	if (!index)
+		return !b->no_memory;
+	/* Same type, known better: nothing new to follow. */
+	if (index != (state & WHAT_MASK) && !(state & QUEUED)) {
+		if (!push(b, place.slot))
+			return false;
+		state |= QUEUED;
+	}
+	b->slots[place.number] = index | sure << SURE_SHIFT | how << HOW_SHIFT | (state & QUEUED);
+	return true;
+}
+
+static void type_at(const struct go_block_types *b, const struct go_place *place,
+		    struct go_block_type *ret)
+{
+	const uint32_t state = b->slots[place->number];
+	const struct what *what = &b->whats[state & WHAT_MASK];
+
+	*ret = (struct go_block_type){
+	    .desc = what->desc,
+	    .form = what->form,
+	    .how = how_of(state),
+	    .func = what->func,
+	    .first = place->first,
+	    .bytes = place->bytes,
+	    .count = 1,
+	};
+	if (what->form == GO_FORM_ARRAY && what->desc->head.size)
+		ret->count = place->bytes / what->desc->head.size;
+}
+
+bool go_block_type(const struct go_block_types *b, hw_addr addr, struct go_block_type *ret)
+{
+	struct go_place place;
+
+	if (!b || !go_block_place(b, addr, &place) || !go_blocks_is_typed(b, place.number))
+		return false;
+	type_at(b, &place, ret);
+	return true;
+}
+
+uint32_t *go_blocks_host_type(struct go_block_types *b, hw_addr addr)
+{
+	struct go_place place;
+
+	if (!go_block_place(b, addr, &place) || !go_blocks_is_typed(b, place.number))
+		return NULL;
+	return &b->whats[b->slots[place.number] & WHAT_MASK].host_type;
+}
+
+/* Follows all that is queued. */
+static bool drain(struct go_block_types *b)
+{
+	const struct hw_host *host = b->rt->host;
+
+	for (uint64_t done = 0; b->queue_count; done++) {
+		const hw_addr slot = b->queue[b->queue_first];
+		struct go_block_type type;
+		struct go_place place;
+
+		b->queue_first = (b->queue_first + 1) & (b->queue_room - 1);
+		b->queue_count--;
+		if (done % STOP_EVERY == 0 && host->stopped(host->self))
+			return false;
+		if (!go_block_place(b, slot, &place))
+			continue;
+		b->slots[place.number] &= ~(uint32_t)QUEUED;
+		type_at(b, &place, &type);
+		if (!go_spread_block(b, &place, &type))
+			return false;
+	}
+	return true;
+}
+
+bool go_blocks_add_variable(struct go_block_types *b, const struct go_variable *variable)
+{
+	if (!grow(b, (void **)&b->variables, &b->variable_room, b->variable_count,
+		  sizeof(*b->variables)))
+		return false;
+	b->variables[b->variable_count++] = *variable;
+	return true;
+}
+
+const struct go_variable *go_block_variable(const struct go_block_types *b, hw_addr addr)
+{
+	uint64_t low = 0, high = b->variable_count;
+
+	while (low < high) { /* The first one above; they come by address. */
+		const uint64_t middle = low + (high - low) / 2;
+
+		if (b->variables[middle].addr <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && addr - b->variables[low - 1].addr < b->variables[low - 1].size
+		   ? &b->variables[low - 1]
+		   : NULL;
+}
+
+static bool find_known(struct go_block_types *b)
+{
+	static const char *const names[GO_KNOWN_STRUCTS] = {
+	    [GO_KNOWN_HMAP] = "runtime.hmap", [GO_KNOWN_MAP] = "maps.Map",
+	    [GO_KNOWN_TABLE] = "maps.table",  [GO_KNOWN_HCHAN] = "runtime.hchan",
+	    [GO_KNOWN_G] = "runtime.g",       [GO_KNOWN_P] = "runtime.p",
+	    [GO_KNOWN_M] = "runtime.m"};
+
+	b->types = go_types_new(b->rt);
+	if (!b->types || !go_types_scan(b->types))
+		return false;
+	for (uint32_t i = 0; i < GO_KNOWN_STRUCTS; i++)
+		b->known[i] = go_types_named(b->types, names[i]);
+	return true;
+}
+
+struct go_block_types *go_block_types_new(const struct go_runtime *rt)
+{
+	struct go_block_types *b = rt->host->resize(rt->host->self, NULL, 0, 1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->rt = rt;
+	if (!number_slots(b) || !find_known(b) || !go_seed_all(b) || !drain(b) ||
+	    !go_seed_untyped(b) || !drain(b) || b->no_memory || go_types_broken(b->types)) {
+		go_block_types_free(b);
+		return NULL;
+	}
+	resize(b, b->queue, b->queue_room, 0, sizeof(*b->queue));
+	b->queue = NULL;
+	b->queue_room = 0;
+	return b;
+}
+
+void go_block_types_free(struct go_block_types *b)
+{
+	if (!b)
+		return;
+	if (b->variables)
+		resize(b, b->variables, b->variable_room, 0, sizeof(*b->variables));
+	if (b->queue)
+		resize(b, b->queue, b->queue_room, 0, sizeof(*b->queue));
+	if (b->places)
+		resize(b, b->places, b->place_room, 0, sizeof(*b->places));
+	if (b->whats)
+		resize(b, b->whats, b->what_room, 0, sizeof(*b->whats));
+	if (b->slots)
+		resize(b, b->slots, b->slot_count + 1, 0, sizeof(*b->slots));
+	if (b->pages)
+		resize(b, b->pages, b->page_count + 1, 0, sizeof(*b->pages));
+	if (b->first)
+		resize(b, b->first, b->rt->heap.span_count + 1, 0, sizeof(*b->first));
+	go_types_free(b->types);
+	b->rt->host->resize(b->rt->host->self, b, 1, 0, sizeof(*b));
+}

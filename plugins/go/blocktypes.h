@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* blocktypes.h -- what the blocks of a heap are, as far as it can be known without debug info.
+ *
+ * Types come from where the runtime wrote them (headers of objects above 512 bytes, since 1.22),
+ * from variables that debug info names, and from the first words of interfaces in the data
+ * segments; then from every typed value to what its pointers lead to, first come first. A guess
+ * is refused when the block's size class or its pointer bits contradict it. Two that both
+ * fit: the surer source; then the type with the larger values (*T to the first field of an U says
+ * T, where *U says U); then an array of them; then the lower descriptor.
+ *
+ * What no typed value reaches is looked at word by word at last, for interfaces and functions.
+ * Single threaded, in an order that depends on addresses alone. */
+#ifndef GO_BLOCKTYPES_H
+#define GO_BLOCKTYPES_H
+#include "types.h"
+
+/* What a block is to its type. Ordered: of two the later one wins, all else alike. */
+enum go_form {
+	GO_FORM_VALUE = 0, /* One of desc. */
+	GO_FORM_STRING,    /* Bytes of a string. desc: NULL. */
+	GO_FORM_ARRAY,     /* What a slice of desc points at, or buckets, or groups of slots. */
+	GO_FORM_FUNC,      /* A func value: its code, then what it captured. desc: NULL, or the
+			    * header's. */
+	GO_FORM_CHAN,      /* runtime.hchan. desc: the channel's type. */
+	GO_FORM_TABLE,     /* internal/runtime/maps.table. desc: the map's type. */
+	GO_FORM_DIRECTORY, /* Its pointers to tables. */
+	GO_FORM_MAP,       /* runtime.hmap, maps.Map. */
+};
+
+/* How it is known. Ordered: a larger one is surer. */
+enum go_how {
+	GO_HOW_NONE = 0,
+	GO_HOW_VIEW,       /* A string or slice of a part of it: a guess. */
+	GO_HOW_PROPAGATED, /* A pointer in a typed value. */
+	GO_HOW_CLOSURE,    /* Its first word is a function. */
+	GO_HOW_DEBUG,      /* A pointer in a variable of debug info. */
+	GO_HOW_INTERFACE,  /* The first word of an interface that points at it. */
+	GO_HOW_HEADER,     /* The runtime's own record of the block. */
+};
+
+struct go_block_type {
+	const struct go_desc *desc;
+	enum go_form form;
+	enum go_how how;
+	hw_addr func;   /* GO_FORM_FUNC: its entry. */
+	hw_addr first;  /* Of the first value: behind a header. */
+	uint64_t bytes; /* From there to the end of the block. */
+	uint64_t count; /* Values that there is room for: 1 for GO_FORM_VALUE. */
+};
+
+/* A block's place in the tables. */
+struct go_place {
+	const struct go_span *span;
+	uint64_t number; /* Of the slot, over all spans. */
+	hw_addr slot;
+	hw_addr first;
+	uint64_t bytes;
+	bool has_header;
+	bool is_noscan;
+};
+
+struct go_variable {
+	hw_addr addr;
+	uint64_t size;
+	const struct go_desc *desc;
+};
+
+struct go_block_types;
+/* All of a runtime's. NULL when out of memory or stopped. */
+struct go_block_types *go_block_types_new(const struct go_runtime *rt);
+void go_block_types_free(struct go_block_types *blocks); /* Accepts NULL. */
+struct go_types *go_block_types_cache(struct go_block_types *blocks);
+/* The slot that covers an address, allocated or not. */
+bool go_block_place(const struct go_block_types *blocks, hw_addr addr, struct go_place *ret);
+/* False when the type of the block that covers addr is not known. */
+bool go_block_type(const struct go_block_types *blocks, hw_addr addr, struct go_block_type *ret);
+/* The variable of debug info, or its part, that covers addr; NULL. */
+const struct go_variable *go_block_variable(const struct go_block_types *blocks, hw_addr addr);
+
+/* For typefield.c: the host's number of the type of the block that covers addr, 0 when it has
+ * not been asked for one; NULL when the type is not known. */
+uint32_t *go_blocks_host_type(struct go_block_types *blocks, hw_addr addr);
+
+/* For struct hw_plugin. */
+bool go_types(void *handle);
+bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret);
+bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t size);
+
+/* Between blocktypes.c and typespread.c, typeseeds.c, typefit.c. */
+struct go_guess {
+	enum go_form form;
+	enum go_how how;
+	const struct go_desc *desc;
+	hw_addr func;
+	hw_addr at;     /* Where the values are said to begin. */
+	uint64_t bytes; /* And how many bytes of them. */
+};
+/* Structs of the runtime by name; NULL when the program has no descriptor of one. */
+enum go_known {
+	GO_KNOWN_HMAP,
+	GO_KNOWN_MAP,
+	GO_KNOWN_TABLE,
+	GO_KNOWN_HCHAN,
+	GO_KNOWN_G,
+	GO_KNOWN_P,
+	GO_KNOWN_M,
+	GO_KNOWN_STRUCTS
+};
+const struct go_desc *go_blocks_known(const struct go_block_types *blocks, enum go_known which);
+const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks);
+bool go_blocks_word(struct go_block_types *blocks, hw_addr addr, uint64_t *ret);
+bool go_blocks_is_typed(const struct go_block_types *blocks, uint64_t number);
+bool go_blocks_add_variable(struct go_block_types *blocks, const struct go_variable *variable);
+/* Takes a guess for what it is worth; false when out of memory. */
+bool go_blocks_offer(struct go_block_types *blocks, const struct go_guess *guess);
+/* typefit.c: how sure a guess is: 0: it is refused. */
+uint32_t go_guess_fits(struct go_block_types *blocks, const struct go_place *place,
+		       const struct go_guess *guess);
+const struct go_desc *go_place_header(struct go_block_types *blocks, const struct go_place *place);
+/* typespread.c: offers what the pointers of values lead to. */
+bool go_spread_values(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
+		      uint64_t count, enum go_how how);
+bool go_spread_block(struct go_block_types *blocks, const struct go_place *place,
+		     const struct go_block_type *type);
+/* An interface whose first word, at addr, is a type or an itab. *is_one_ret: it is one. */
+bool go_spread_interface(struct go_block_types *blocks, hw_addr addr, bool *is_one_ret);
+bool go_spread_func(struct go_block_types *blocks, hw_addr func, enum go_how how);
+/* typeseeds.c: where all begins. False when out of memory or stopped. */
+bool go_seed_all(struct go_block_types *blocks);
+bool go_seed_untyped(struct go_block_types *blocks);
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* typefield.c -- the names of types and of parts of blocks, for people; what struct hw_plugin
+ * asks of types. */
+#include "blocktypes.h"
+#include "ledger.h"
+#include "pclntab.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = GO_NAME_MAX + 64, KEY_MAX = 64, MAP_SLOTS = 8 };
+
+static bool is_map_part(const struct go_desc *desc)
+{
+	return strncmp(desc->name, "map.bucket[", 11) == 0 ||
+	       strncmp(desc->name, "map.group[", 10) == 0;
+}
+
+static void func_name(const struct go_runtime *rt, hw_addr entry, char *buf, uint64_t size)
+{
+	static const char literal[] = "func literal ";
+	struct go_func func;
+
+	snprintf(buf, size, "%s", literal);
+	if (!go_func_find(rt, entry, &func))
+		return;
+	go_func_name(rt, func.module, func.name, buf + strlen(literal), size - strlen(literal));
+	go_name_clean(buf + strlen(literal));
+}
+
+static void type_name(const struct go_runtime *rt, const struct go_block_type *type, char *buf,
+		      uint64_t size)
+{
+	switch (type->form) {
+	case GO_FORM_STRING:
+		snprintf(buf, size, "string");
+		break;
+	case GO_FORM_FUNC:
+		func_name(rt, type->func, buf, size);
+		break;
+	case GO_FORM_TABLE:
+		snprintf(buf, size, "maps.table");
+		break;
+	case GO_FORM_DIRECTORY:
+		snprintf(buf, size, "[]*maps.table");
+		break;
+	default:
+		snprintf(buf, size, "%s%s",
+			 type->form == GO_FORM_ARRAY && !is_map_part(type->desc) ? "[]" : "",
+			 type->desc->name);
+	}
+}
+
+bool go_types(void *handle)
+{
+	struct go *go = handle;
+
+	for (uint64_t i = 0; i < go->count; i++) {
+		struct go_runtime *rt = &go->runtimes[i];
+
+		if (rt->id == HW_NO_MODULE || rt->block_types || !rt->module_count)
+			continue;
+		rt->block_types = go_block_types_new(rt);
+		if (rt->block_types)
+			continue;
+		go->host->fail(go->host->self, go->host->stopped(go->host->self)
+						   ? "stopped"
+						   : "no memory for the types of blocks");
+		return false;
+	}
+	return true;
+}
+
+bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret)
+{
+	static const char *const hows[] = {
+	    [GO_HOW_NONE] = "",
+	    [GO_HOW_VIEW] = "view",
+	    [GO_HOW_PROPAGATED] = "propagated",
+	    [GO_HOW_CLOSURE] = "closure",
+	    [GO_HOW_DEBUG] = "debug info",
+	    [GO_HOW_INTERFACE] = "interface",
+	    [GO_HOW_HEADER] = "header",
+	};
+	const struct go_runtime *rt = go_runtime_of(handle, heap);
+	struct go_block_type type;
+	char name[NAME_MAX_BYTES];
+	uint32_t *known;
+
+	if (!rt || !go_block_type(rt->block_types, block, &type))
+		return false;
+	known = go_blocks_host_type(rt->block_types, block);
+	if (!*known) {
+		type_name(rt, &type, name, sizeof(name));
+		*known = rt->host->type(rt->host->self, name);
+	}
+	ret->type = *known;
+	ret->how = hows[type.how];
+	ret->confidence = type.how == GO_HOW_HEADER ? HW_EXACT
+			  : type.how == GO_HOW_VIEW ? HW_GUESSED
+						    : HW_CONSERVATIVE;
+	return true;
+}
+
+struct text {
+	char *buf;
+	uint64_t size, used;
+};
+
+static void add(struct text *t, const char *more)
+{
+	const int n = snprintf(t->buf + t->used, t->size - t->used, "%s", more);
+
+	if (n > 0)
+		t->used += (uint64_t)n < t->size - t->used ? (uint64_t)n : t->size - t->used - 1;
+}
+
+/* "[key@0x… len 7]" for strings, "[key@0x…]" for others; with their contents when they may be
+ * shown: ["abc"], [42]. */
+static void add_key(struct text *t, struct go_block_types *blocks, const struct go_desc *key,
+		    hw_addr at, uint32_t flags)
+{
+	const struct go_runtime *rt = go_blocks_runtime(blocks);
+	char part[KEY_MAX + 64], bytes[KEY_MAX];
+	struct go_slice string;
+	uint64_t number = 0;
+
+	snprintf(part, sizeof(part), "[key@0x%llx]", (unsigned long long)at);
+	if (key->head.kind == GO_KIND_STRING && go_read(rt, at, &string, 16)) {
+		if (flags & HW_FIELD_STRINGS &&
+		    go_text(rt, string.ptr, string.len, bytes, sizeof(bytes)))
+			snprintf(part, sizeof(part), "[\"%s\"%s]", bytes,
+				 string.len < sizeof(bytes) ? "" : "...");
+		else
+			snprintf(part, sizeof(part), "[key@0x%llx len %llu]",
+				 (unsigned long long)string.ptr, (unsigned long long)string.len);
+	} else if (flags & HW_FIELD_STRINGS && key->head.kind >= GO_KIND_INT &&
+		   key->head.kind <= GO_KIND_UINTPTR && go_read(rt, at, &number, key->head.size)) {
+		const uint64_t shift = 64 - key->head.size * 8;
+
+		if (key->head.kind <= GO_KIND_INT64)
+			snprintf(part, sizeof(part), "[%lld]",
+				 (long long)((int64_t)(number << shift) >> shift));
+		else
+			snprintf(part, sizeof(part), "[%llu]", (unsigned long long)number);
+	}
+	add(t, part);
+}
+
+/* A part of a bucket or group. The compiler calls keys and elements so (reflectdata/map*.go):
+ *   to 1.23   topbits [8]uint8, keys [8]K, elems [8]V, overflow
+ *   1.24-     ctrl, slots [8]struct{key, elem} */
+static void add_map_part(struct text *t, struct go_block_types *blocks, const struct go_desc *desc,
+			 hw_addr base, uint64_t offset, uint32_t flags)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const bool is_group = strncmp(desc->name, "map.group[", 10) == 0;
+	const struct go_field_desc *keys = &desc->fields[1];
+	const struct go_field_desc *elems = is_group ? keys : &desc->fields[2];
+	const struct go_desc *list, *slot, *key, *elem;
+	uint64_t index, key_at, elem_at;
+
+	if (desc->field_count < (is_group ? 2u : 3u) || offset < keys->offset)
+		return;
+	list = go_types_at(types, offset >= elems->offset ? elems->type : keys->type);
+	slot = list && list->length ? go_types_at(types, list->elem) : NULL;
+	if (!slot || !slot->head.size)
+		return;
+	index =
+	    (offset - (offset >= elems->offset ? elems->offset : keys->offset)) / slot->head.size;
+	if (index >= list->length) /* The bucket that follows. */
+		return;
+	if (is_group) {
+		if (slot->field_count != 2)
+			return;
+		key = go_types_at(types, slot->fields[0].type);
+		elem = go_types_at(types, slot->fields[1].type);
+		key_at = keys->offset + index * slot->head.size;
+		elem_at = key_at + slot->fields[1].offset;
+	} else {
+		list = go_types_at(types, keys->type);
+		key = list ? go_types_at(types, list->elem) : NULL;
+		list = go_types_at(types, elems->type);
+		elem = list ? go_types_at(types, list->elem) : NULL;
+		key_at = keys->offset + index * (key ? key->head.size : 0);
+		elem_at = elems->offset + index * (elem ? elem->head.size : 0);
+	}
+	if (!key || !elem)
+		return;
+	add_key(t, blocks, key, base + key_at, flags);
+	if (offset >= elem_at && offset - elem_at < elem->head.size)
+		t->used += go_desc_path(types, elem, offset - elem_at, t->buf + t->used,
+					t->size - t->used, NULL);
+	else
+		add(t, ".(key)");
+}
+
+static bool block_field(struct go_block_types *blocks, const struct go_block_type *type,
+			hw_addr slot, uint32_t flags, struct text *t)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const uint64_t offset = slot - type->first;
+	char number[32];
+	uint64_t index;
+
+	if (slot < type->first || offset >= type->bytes)
+		return false;
+	switch (type->form) {
+	case GO_FORM_VALUE:
+	case GO_FORM_ARRAY:
+		index = offset / type->desc->head.size;
+		if (index >= type->count)
+			return false;
+		if (is_map_part(type->desc)) {
+			add_map_part(t, blocks, type->desc,
+				     type->first + index * type->desc->head.size,
+				     offset % type->desc->head.size, flags);
+			return true;
+		}
+		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)index);
+		if (type->form == GO_FORM_ARRAY)
+			add(t, number);
+		t->used += go_desc_path(types, type->desc, offset % type->desc->head.size,
+					t->buf + t->used, t->size - t->used, NULL);
+		return true;
+	case GO_FORM_FUNC:
+		if (type->desc)
+			t->used += go_desc_path(types, type->desc, offset, t->buf + t->used,
+						t->size - t->used, NULL);
+		return type->desc != NULL;
+	default: /* The parts of a map and of a channel have no names that help. */
+		return true;
+	}
+}
+
+bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t size)
+{
+	struct go *go = handle;
+	struct text text = {buf, size, 0};
+	struct go_block_type type;
+
+	if (!size)
+		return false;
+	buf[0] = 0;
+	for (uint64_t i = 0; i < go->count; i++) {
+		struct go_block_types *blocks = go->runtimes[i].block_types;
+		const struct go_variable *variable;
+
+		if (!blocks)
+			continue;
+		if (go_block_type(blocks, slot, &type))
+			return block_field(blocks, &type, slot, flags, &text);
+		variable = go_block_variable(blocks, slot);
+		if (variable) {
+			go_desc_path(go_block_types_cache(blocks), variable->desc,
+				     slot - variable->addr, buf, size, NULL);
+			return true;
+		}
+	}
+	return false;
+}
