@@ -896,6 +896,7 @@ static bool run_command(struct run *run, const struct command *command, GError *
 	}
 	hw_options_style(&style, run->output->fd, NULL);
 	hw_answer_init(&run->answer, hw_given.json, &style);
+	run->answer.has_strings = hw_given.strings;
 	ok = make_answer(run, command, error);
 	hw_progress_end();
 	if (!hw_output_close(run->output, ok, ok ? error : NULL))

@@ -122,15 +122,59 @@ bool hw_session_root_word(const struct hw_session *s, const struct hw_root_ref *
 	return register_word(s, &s->roots->nodes[ref->root], ret);
 }
 
+/* Only questions that name types pay for them. An interrupt shows in the stop flag. */
+static void find_types(struct hw_session *s)
+{
+	if (s->has_types)
+		return;
+	s->has_types = true;
+	hw_progress("working out types", 0, 0);
+	hw_heaps_types(s->heaps, NULL);
+}
+
+static bool plugin_type(struct hw_session *s, uint32_t block, struct hw_typed *ret)
+{
+	find_types(s);
+	return hw_heaps_type_of(s->heaps, hw_table_heap(s->table, block),
+				hw_table_addr(s->table, block), ret);
+}
+
 const char *hw_session_type(struct hw_session *s, uint32_t block)
 {
 	const char *name = hw_heaps_type_name(s->heaps, hw_table_type(s->table, block));
 	const struct hw_first *first;
+	struct hw_typed typed;
 
 	if (*name)
 		return name;
+	if (plugin_type(s, block, &typed))
+		return hw_heaps_type_name(s->heaps, typed.type);
+	if (hw_table_is_collected(s->table, block))
+		return NULL;
 	first = hw_firsts_find(s, block);
 	return first ? first->type : NULL;
+}
+
+const char *hw_session_type_from(struct hw_session *s, uint32_t block)
+{
+	struct hw_typed typed;
+
+	if (hw_table_type(s->table, block))
+		return "allocator";
+	if (plugin_type(s, block, &typed))
+		return typed.how;
+	return hw_session_type(s, block) ? "vtable" : NULL;
+}
+
+char *hw_session_field(struct hw_session *s, hw_addr slot, bool strings)
+{
+	char text[4096];
+
+	find_types(s);
+	if (!slot ||
+	    !hw_heaps_field(s->heaps, slot, strings ? HW_FIELD_STRINGS : 0, text, sizeof(text)))
+		return NULL;
+	return g_utf8_make_valid(text, -1);
 }
 
 bool hw_session_has_type(struct hw_session *s, uint32_t block, const char *name)

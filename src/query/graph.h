@@ -39,9 +39,15 @@ void hw_session_root_refs(const struct hw_session *session, uint32_t root, uint6
 bool hw_session_root_word(const struct hw_session *session, const struct hw_root_ref *ref,
 			  uint64_t *ret);
 
-/* From the allocator, else from the vtable its first word points at (guessed); NULL when
- * not known. Borrowed from the session. */
+/* From the allocator or its plugin, else from the vtable its first word points at (guessed);
+ * NULL when not known. Borrowed from the session. */
 const char *hw_session_type(struct hw_session *session, uint32_t block);
+/* How that is known: "header", "interface", "vtable", …; NULL with it. */
+const char *hw_session_type_from(struct hw_session *session, uint32_t block);
+/* What the word at slot is to a reader, in a block or a variable: ".Msg", "[3].key", "" for a part
+ * without a name worth it. strings: keys of maps may be shown. NULL when it is not known; free
+ * with g_free(). */
+char *hw_session_field(struct hw_session *session, hw_addr slot, bool strings);
 
 /* For a type's name as given by people: does a block have that type? Either form is
  * good: "a::B" and the symbol "_ZTVN1a1BE". */

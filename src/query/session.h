@@ -46,6 +46,7 @@ struct hw_session {
 	struct hw_roots *roots;
 	struct hw_graph *graph;
 	struct hw_firsts *firsts;
+	bool has_types; /* hw_heaps_types() was asked. */
 };
 
 /* The process that a command line's word names, or 0: a number above 0. */

@@ -10,6 +10,7 @@
 
 struct hw_answer {
 	bool is_json;
+	bool has_strings;    /* Contents of the target may be shown (--show-strings). */
 	struct hw_emit emit; /* Writes into the object that is `data` of the JSON. */
 	/* Private. */
 	struct hw_text *text;

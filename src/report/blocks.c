@@ -127,7 +127,11 @@ static char *put_ndjson(char *to, const struct hw_block *b, const GString *heap,
 static bool write_block(void *arg, const struct hw_heap *heap, const struct hw_block *block)
 {
 	struct writer *w = arg;
-	const GString *name = heap_text(w, heap), *type = type_text(w, block->type);
+	struct hw_typed typed = {.type = block->type};
+	const bool asked = !block->type && block->state == HW_LIVE &&
+			   hw_heaps_type_of(w->session->heaps, heap->id, block->addr, &typed);
+	const GString *name = heap_text(w, heap);
+	const GString *type = type_text(w, asked ? typed.type : block->type);
 	size_t room = NUMBERS_ROOM + name->len + type->len;
 	g_autofree char *own = room > HW_OUTPUT_ROOM ? g_malloc(room) : NULL;
 	char *start = own ? own : hw_output_reserve(w->output, room), *end;
@@ -150,6 +154,8 @@ bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
 	struct writer w = {.output = output, .session = session, .format = format};
 	bool ok;
 
+	if (!hw_heaps_types(session->heaps, error))
+		return false;
 	w.types = g_ptr_array_new_with_free_func(free_string);
 	type_text(&w, 0);
 	if (format == HW_LINES_CSV)

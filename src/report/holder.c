@@ -103,6 +103,8 @@ static void step_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	    step->node < blocks ? NULL : &s->roots->nodes[step->node - blocks];
 	uint64_t offset;
 	bool has_offset = slot_offset(s, step, &offset);
+	g_autofree char *field =
+	    step->has_slot ? hw_session_field(s, step->slot, a->has_strings) : NULL;
 
 	hw_answer_begin(a, NULL, NULL);
 	hw_answer_field(a, "kind", NULL, hw_text(root ? "root" : "block"));
@@ -115,7 +117,9 @@ static void step_json(struct hw_answer *a, struct hw_session *s, const struct hw
 				hw_address(hw_table_addr(s->table, step->node)));
 	hw_answer_field(a, "type", NULL,
 			hw_text(root ? root->type : hw_session_type(s, step->node)));
-	hw_answer_field(a, "field", NULL, hw_null());
+	hw_answer_field(a, "type_from", NULL,
+			hw_text(root ? NULL : hw_session_type_from(s, step->node)));
+	hw_answer_field(a, "field", NULL, hw_text(field));
 	hw_answer_field(a, "size", NULL,
 			hw_size(root ? root->size : hw_table_size(s->table, step->node)));
 	hw_answer_field(a, "offset", NULL, has_offset ? hw_size(offset) : hw_null());
@@ -127,8 +131,37 @@ static void step_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_end(a);
 }
 
+/* A path as a program would write it: "main.cache[key@0x… len 7].Msg"; NULL when the root has no
+ * name or a step no field. Free with g_free(). */
+static char *expression(struct hw_answer *a, struct hw_session *s, const struct hw_path *path)
+{
+	const uint32_t blocks = s->graph->blocks;
+	const struct hw_root_node *root =
+	    path->count ? &s->roots->nodes[path->steps[0].node - blocks] : NULL;
+	g_autoptr(GString) text = NULL;
+
+	if (path->count < 2 || path->omitted || path->steps[0].node < blocks ||
+	    root->kind != HW_ROOT_GLOBAL || !root->name)
+		return NULL;
+	text = g_string_new(root->name);
+	for (uint32_t i = 0; i + 1 < path->count; i++) {
+		g_autofree char *field =
+		    path->steps[i].has_slot
+			? hw_session_field(s, path->steps[i].slot, a->has_strings)
+			: NULL;
+
+		if (!field)
+			return NULL;
+		g_string_append(text, field);
+	}
+	return g_strdup(text->str);
+}
+
 void hw_holder_path_json(struct hw_answer *a, struct hw_session *s, const struct hw_path *path)
 {
+	g_autofree char *written = expression(a, s, path);
+
+	hw_answer_field(a, "expression", NULL, hw_text(written));
 	hw_answer_field(a, "length", NULL, hw_count(path->length));
 	hw_answer_field(a, "omitted", NULL, hw_count(path->omitted));
 	hw_answer_field(a, "omitted_after", NULL,
@@ -145,10 +178,14 @@ static void step_text(struct hw_answer *a, struct hw_session *s, const struct hw
 	const struct hw_step *step = &path->steps[i], *before = i ? step - 1 : NULL;
 	g_autofree char *what = hw_holder_node(a, s, step->node);
 	g_autoptr(GString) line = g_string_new(i ? "    " : "  ");
+	g_autofree char *field =
+	    before && before->has_slot ? hw_session_field(s, before->slot, a->has_strings) : NULL;
 	uint64_t offset;
 
-	if (before && slot_offset(s, before, &offset) &&
-	    (offset || before->node < s->graph->blocks))
+	if (field && *field)
+		g_string_append_printf(line, "%s ", field);
+	else if (before && slot_offset(s, before, &offset) &&
+		 (offset || before->node < s->graph->blocks))
 		g_string_append_printf(line, "[+%" PRIu64 "] ", offset);
 	if (before)
 		g_string_append(line, "-> ");
@@ -162,8 +199,11 @@ void hw_holder_path_text(struct hw_answer *a, struct hw_session *s, const struct
 			 uint32_t most)
 {
 	uint32_t head = path->omitted ? HW_PATH_ENDS : path->count, tail = head;
+	g_autofree char *written = expression(a, s, path);
 	uint64_t hidden;
 
+	if (written)
+		hw_answer_line(a, HW_TONE_PLAIN, "  %s", written);
 	if (most && path->count > 2 * most) {
 		head = most;
 		tail = path->count - most;
@@ -191,6 +231,9 @@ static void spot_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_field(a, "size", NULL, hw_size(spot->size));
 	hw_answer_field(a, "type", NULL,
 			hw_text(spot->id != HW_NO_BLOCK ? hw_session_type(s, spot->id) : NULL));
+	hw_answer_field(
+	    a, "type_from", NULL,
+	    hw_text(spot->id != HW_NO_BLOCK ? hw_session_type_from(s, spot->id) : NULL));
 	hw_answer_field(a, "offset", NULL, hw_size(spot->addr - spot->start));
 	hw_answer_end(a);
 }

@@ -69,9 +69,14 @@ static const GOptionEntry blocks_entries[] = {
     {"format", 0, 0, G_OPTION_ARG_STRING, &hw_given.format, "csv (default) or ndjson", "FORMAT"},
     {NULL},
 };
+#define STRINGS_ENTRY                                                                              \
+	{                                                                                          \
+		"show-strings", 0, 0, G_OPTION_ARG_NONE, &hw_given.strings,                        \
+		    "Also print the target's bytes", NULL                                          \
+	}
+
 static const GOptionEntry show_entries[] = {
-    {"show-strings", 0, 0, G_OPTION_ARG_NONE, &hw_given.strings, "Also print the target's bytes",
-     NULL},
+    STRINGS_ENTRY,
     {NULL},
 };
 
@@ -93,7 +98,7 @@ static const GOptionEntry show_entries[] = {
 		    "Threads to work with; default: one a processor", "N"                          \
 	}
 
-static const GOptionEntry graph_entries[] = {LIMIT_ENTRY, GRAPH_ENTRIES, {NULL}};
+static const GOptionEntry graph_entries[] = {STRINGS_ENTRY, LIMIT_ENTRY, GRAPH_ENTRIES, {NULL}};
 static const GOptionEntry leaks_entries[] = {
     {"format", 0, 0, G_OPTION_ARG_STRING, &hw_given.format, "Every leaked block, as csv or ndjson",
      "FORMAT"},
@@ -116,6 +121,7 @@ static const GOptionEntry why_entries[] = {
     {"type", 0, 0, G_OPTION_ARG_STRING, &hw_given.type, "All blocks of this type", "TYPE"},
     {"size", 0, 0, G_OPTION_ARG_STRING, &hw_given.size, "All blocks of such a size: '>1MiB'",
      "CMP"},
+    STRINGS_ENTRY,
     LIMIT_ENTRY,
     GRAPH_ENTRIES,
     {NULL},
@@ -160,8 +166,7 @@ static const GOptionEntry goroutines_entries[] = {
     {NULL},
 };
 static const GOptionEntry goroutine_entries[] = {
-    {"show-strings", 0, 0, G_OPTION_ARG_NONE, &hw_given.strings, "Also print the target's bytes",
-     NULL},
+    STRINGS_ENTRY,
     KEPT_ENTRY,
     GRAPH_ENTRIES,
     {NULL},

@@ -10,6 +10,8 @@ static void ref_json(struct hw_answer *a, struct hw_session *s, const struct hw_
 	const bool is_root = r->node >= blocks;
 	const struct hw_root_node *root = is_root ? &s->roots->nodes[r->node - blocks] : NULL;
 
+	g_autofree char *field = hw_session_field(s, r->slot, a->has_strings);
+
 	hw_answer_begin(a, NULL, NULL);
 	hw_answer_field(a, "kind", NULL, hw_text(is_root ? "root" : "block"));
 	if (is_root)
@@ -19,7 +21,9 @@ static void ref_json(struct hw_answer *a, struct hw_session *s, const struct hw_
 		hw_answer_field(a, "address", NULL, hw_address(hw_table_addr(s->table, r->node)));
 	hw_answer_field(a, "type", NULL,
 			hw_text(is_root ? root->type : hw_session_type(s, r->node)));
-	hw_answer_field(a, "field", NULL, hw_null());
+	hw_answer_field(a, "type_from", NULL,
+			hw_text(is_root ? NULL : hw_session_type_from(s, r->node)));
+	hw_answer_field(a, "field", NULL, hw_text(field));
 	hw_answer_field(a, "offset", NULL, r->slot ? hw_size(r->offset) : hw_null());
 	hw_answer_field(a, "into", NULL, r->has_target ? hw_size(r->target_offset) : hw_null());
 	hw_answer_field(a, "size", NULL,
@@ -58,8 +62,10 @@ static void list_text(struct hw_answer *a, struct hw_session *s, const char *tit
 	for (guint i = 0; i < shown; i++) {
 		const struct hw_ref *r = &g_array_index(list, struct hw_ref, i);
 		g_autofree char *node = hw_holder_node(a, s, r->node);
-		g_autofree char *at =
-		    r->slot ? g_strdup_printf("+%" PRIu64, r->offset) : g_strdup("");
+		g_autofree char *field = hw_session_field(s, r->slot, a->has_strings);
+		g_autofree char *at = field && *field ? g_steal_pointer(&field)
+				      : r->slot       ? g_strdup_printf("+%" PRIu64, r->offset)
+						      : g_strdup("");
 		g_autofree char *into = !r->has_target ? g_strdup("")
 					: r->target_offset
 					    ? g_strdup_printf("+%" PRIu64 "%s", r->target_offset,
