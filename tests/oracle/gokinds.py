@@ -1,10 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The types of a Go heap equal what the program says of its own blocks: fixtures/go/kinds prints
-the address and the type of each, and of many type descriptors what package reflect has of them.
+the address and the type of each, how it reaches some of them, and of many type descriptors what
+package reflect has of them. A wrong type is a failure; so is a type that is not known where the
+target has it.
 
 usage: gokinds.py BUILD [--matrix | VERSION…]   without: the Go of this machine"""
 
+import bisect
+import collections
+import csv
+import io
 import json
 import os
 import pathlib
@@ -66,6 +72,55 @@ def compare_descriptors(heapwalk, core, lines):
     return len(want), wrong
 
 
+def list_blocks(heapwalk, core):
+    done = subprocess.run([str(heapwalk), "blocks", str(core), "--state", "live", "--format", "csv"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise Failed(f"blocks: exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    return {int(row["address"], 16): (int(row["size"]), row["type"])
+            for row in csv.DictReader(io.StringIO(done.stdout)) if row["heap"].startswith("go")}
+
+
+def compare_blocks(heapwalk, core, lines, variant):
+    """Values below 16 bytes without pointers share a block, whose type is that of one of them: the
+    largest. Those that "hang on" something without a type may be unknown, and are counted."""
+    blocks = list_blocks(heapwalk, core)
+    starts = sorted(blocks)
+    want = collections.defaultdict(list)
+    for line in lines:
+        if line.startswith("block "):
+            _, addr, how, name = line.split(" ", 3)
+            at = starts[max(0, bisect.bisect_right(starts, int(addr, 16)) - 1)]
+            if at <= int(addr, 16) < at + blocks[at][0]: # Else it is no block: a constant, a zero.
+                want[at].append((how, name))
+    may_hide = {"captured", "part"} | ({"global"} if variant == "stripped" else set())
+    wrong, unknown = [], collections.Counter()
+    for at, said in sorted(want.items()):
+        size, found = blocks[at]
+        if not found and may_hide.issuperset(how for how, _ in said):
+            unknown[said[0][0]] += 1
+        elif found not in {name for _, name in said} or (len(said) > 1 and size > 16 and
+                                                          len({name for _, name in said}) > 1):
+            wrong.append(f"{at:#x}, {size} bytes: '{found}', not {said[:4]}")
+    typed = sum(1 for _, name in blocks.values() if name)
+    text = ", ".join(f"{count} {how}" for how, count in sorted(unknown.items())) or "none"
+    return len(want), wrong, f"not known: {text}; {typed} of all {len(blocks)} blocks have a type"
+
+
+def compare_paths(heapwalk, core, lines):
+    """Every ninth: each is a graph of its own."""
+    said = [line.split(" ", 2)[1:] for line in lines if line.startswith("path ")]
+    wrong = []
+    for addr, want in said[::9]:
+        paths = ask(heapwalk, "why", str(core), addr, "--show-strings")["data"]["paths"]
+        if want not in {p["expression"] for p in paths}:
+            wrong.append(f"{addr}: {[p['expression'] for p in paths]}, not {want}")
+        private = ask(heapwalk, "why", str(core), addr)["data"]["paths"]
+        if '"' in want and any('"' in (p["expression"] or "") for p in private):
+            wrong.append(f"{addr}: shows a key without being asked")
+    return len(said[::9]), wrong
+
+
 def toolchains(build, args):
     if not args:
         return {go.version: go for go in gobuild.own()} or {"go": "Go is not installed"}
@@ -83,9 +138,15 @@ def check(build, go, variant):
         if os.environ.get("KEEP"):
             shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
         count, wrong = compare_descriptors(build / "heapwalk", core, lines)
-    if count < 80:
-        raise Failed(f"only {count} type descriptors compared")
-    return f"{count} descriptors", wrong
+        blocks, more, said = compare_blocks(build / "heapwalk", core, lines, variant)
+        wrong += more
+        paths = 0
+        if variant == "normal":
+            paths, more = compare_paths(build / "heapwalk", core, lines)
+            wrong += more
+    if count < 80 or blocks < 300:
+        raise Failed(f"only {count} type descriptors and {blocks} blocks compared")
+    return f"{count} descriptors, {blocks} blocks, {paths} paths; {said}", wrong
 
 
 def main():

@@ -261,10 +261,10 @@ END_TEST
 
 START_TEST(slots)
 {
-	static const struct go_slot want[] = {{8, 40, 5, GO_SLOT_STRING, 0},
-					      {24, 40, 5, GO_SLOT_POINTER, 0},
-					      {208, 248, 1, GO_SLOT_INTERFACE, 0},
-					      {224, 248, 1, GO_SLOT_SLICE, 0}};
+	static const struct go_slot want[] = {{8, 40, 5, GO_SLOT_STRING, 0, 0},
+					      {24, 40, 5, GO_SLOT_POINTER, 0, 0},
+					      {208, 248, 1, GO_SLOT_INTERFACE, 0, 0},
+					      {224, 248, 1, GO_SLOT_SLICE, 0, 0}};
 	static const struct {
 		uint64_t offset;
 		const char *path, *leaf;
