@@ -22,6 +22,8 @@ def go_load(build):
 
 def attach(tool, build, mode, count, *args, program=None):
     with Busy(build, *args, program=program) as busy:
+        while busy.ask()[3] < 3:  # What it opens for its first children stays open.
+            time.sleep(0.05)
         before, stops = traces(busy.pid), []
         for i in range(count):
             busy.ask()
