@@ -91,7 +91,7 @@ def coming_and_going(tool, count):
         process = subprocess.Popen([sys.executable, "-c", script, "12", script])
         time.sleep(random.random() * 0.3)
         code, _, err = tool.call("heaps", process.pid)
-        ended = process.wait(30)
+        ended = process.wait(120)
         if ended:
             raise Failed(f"the target ended with {ended}")
         if code not in (0, 3):
