@@ -274,7 +274,8 @@ struct hw_variable_info {
 	uint64_t size;    /* 0: not known. */
 	const char *name; /* "main.state.list"; borrowed for the call. */
 	uint64_t type;
-	uint64_t pointee; /* Of a pointer. */
+	uint64_t pointee;      /* Of a pointer. */
+	uint64_t pointee_size; /* Bytes of what a pointer points at; 0: not known. */
 };
 typedef bool (*hw_variable_fn)(void *arg, const struct hw_variable_info *variable);
 

@@ -62,7 +62,8 @@ struct go_place {
 struct go_variable {
 	hw_addr addr;
 	uint64_t size;
-	const struct go_desc *desc;
+	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, */
+	uint64_t pointee_size;      /* to so many bytes. */
 };
 
 struct go_block_types;

@@ -250,7 +250,7 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 		if (go_block_type(blocks, slot, &type))
 			return block_field(blocks, &type, slot, flags, &text);
 		variable = go_block_variable(blocks, slot);
-		if (variable) {
+		if (variable && variable->desc) {
 			go_desc_path(go_block_types_cache(blocks), variable->desc,
 				     slot - variable->addr, buf, size, NULL);
 			return true;

@@ -76,14 +76,19 @@ static bool seed_variable(void *arg, const struct hw_variable_info *v)
 	struct seeding *s = arg;
 	struct go_types *types = go_block_types_cache(s->blocks);
 	const struct go_desc *desc = v->type ? go_types_at(types, s->types + v->type) : NULL;
-	const struct go_variable variable = {v->addr, desc ? desc->head.size : 0, desc};
+	const struct go_variable variable = {v->addr, desc ? desc->head.size : 8, desc,
+					     desc ? 0 : v->pointee_size};
 	struct go_guess guess = {.how = GO_HOW_DEBUG, .desc = desc};
 
 	if (desc && (!v->size || desc->head.size == v->size)) {
 		s->ok = go_blocks_add_variable(s->blocks, &variable) &&
 			go_spread_values(s->blocks, desc, v->addr, 1, GO_HOW_DEBUG);
-	} else if (!v->type && v->pointee &&
-		   go_blocks_word(s->blocks, v->addr, &guess.at) && guess.at) {
+		return s->ok;
+	}
+	if (!v->type && v->pointee_size)
+		s->ok = go_blocks_add_variable(s->blocks, &variable);
+	if (s->ok && !v->type && v->pointee && go_blocks_word(s->blocks, v->addr, &guess.at) &&
+	    guess.at) {
 		guess.desc = go_types_at(types, s->types + v->pointee);
 		guess.bytes = guess.desc ? guess.desc->head.size : 0;
 		s->ok = !guess.bytes || go_blocks_offer(s->blocks, &guess);

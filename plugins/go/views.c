@@ -158,8 +158,13 @@ bool go_view(void *handle, uint32_t heap, const struct hw_reference *r, struct h
 	const struct go_runtime *rt = go_runtime_of(handle, heap);
 	struct hw_extent extent = {.below = r->size - 1};
 	struct go_around around = {.is_there = {false}};
+	bool is_typed;
 
 	if (!rt || !r->slot || r->slot % 8)
+		return false;
+	if (go_view_typed(rt, r, &is_typed, ret))
+		return true;
+	if (is_typed)
 		return false;
 	if (r->source ? !around_in_block(handle, heap, rt, r, &around)
 		      : !around_in_globals(rt, r->slot, &around))

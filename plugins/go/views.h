@@ -17,6 +17,11 @@ struct go_around {
 bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct hw_reference *r,
 		       struct hw_view *ret);
 
+/* viewtypes.c: what a slot sees by the type of what it is in. *is_typed_ret: that is known; if not,
+ * words have to do. False: the type does not say how much either. */
+bool go_view_typed(const struct go_runtime *rt, const struct hw_reference *r, bool *is_typed_ret,
+		   struct hw_view *ret);
+
 /* For struct hw_plugin. */
 bool go_view(void *handle, uint32_t heap, const struct hw_reference *reference,
 	     struct hw_view *ret);

@@ -7,7 +7,10 @@
 #include <dwarf.h>
 
 enum {
+	AT_GO_KIND = 0x2900,
 	AT_GO_RUNTIME_TYPE = 0x2904,
+	KIND_POINTER = 22, /* internal/abi/type.go */
+	KIND_STRUCT = 25,
 	CHAIN_MAX = 16,
 	DEPTH_MAX = 8,
 	MEMBERS_MAX = 100000, /* Of one variable. */
@@ -57,6 +60,17 @@ static uint64_t resolve(Dwarf_Die *type)
 	return found;
 }
 
+/* What Go itself calls it: a slice or string is a structure to DWARF, a channel or map a pointer
+ * without a kind. */
+static bool is_kind(Dwarf_Die *type, Dwarf_Word kind)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word value;
+
+	return dwarf_attr(type, AT_GO_KIND, &attr) && dwarf_formudata(&attr, &value) == 0 &&
+	       value == kind;
+}
+
 static void tell(struct telling *t, hw_addr addr, Dwarf_Die *die, int depth);
 
 static void tell_members(struct telling *t, hw_addr addr, Dwarf_Die *type, int depth)
@@ -92,11 +106,16 @@ static void tell(struct telling *t, hw_addr addr, Dwarf_Die *die, int depth)
 	info.size = hw_modules_type_size(die);
 	info.name = t->name->str;
 	info.type = resolve(&type);
-	if (dwarf_tag(&type) == DW_TAG_pointer_type && type_of(&type, &pointee))
+	if (dwarf_tag(&type) == DW_TAG_pointer_type && type_of(&type, &pointee)) {
+		Dwarf_Word size;
+
+		if (is_kind(&type, KIND_POINTER) && dwarf_aggregate_size(&pointee, &size) == 0)
+			info.pointee_size = size;
 		info.pointee = resolve(&pointee);
-	if (!info.type && dwarf_tag(&type) == DW_TAG_structure_type)
+	}
+	if (!info.type && is_kind(&type, KIND_STRUCT))
 		tell_members(t, addr, &type, depth);
-	else if (info.type || info.pointee)
+	else if (info.type || info.pointee || info.pointee_size)
 		t->is_over = !t->take(t->arg, &info);
 }
 

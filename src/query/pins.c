@@ -308,6 +308,11 @@ struct hw_pins *hw_pins_query(struct hw_session *session, uint64_t min, GError *
 	struct scan scan = {.session = session, .min = min};
 	struct hw_pins *p = g_new0(struct hw_pins, 1);
 
+	/* What types say is the plugins' business: here they only have to be there. */
+	if (!hw_heaps_types(session->heaps, error)) {
+		g_free(p);
+		return NULL;
+	}
 	p->min = min;
 	p->pins = g_array_new(FALSE, FALSE, sizeof(struct hw_pin));
 	if (!find_pins(&scan, p, error)) {

@@ -5,8 +5,8 @@
     gopins.py BUILD [--matrix] [--versions V,…]
 
 views    every buffer seen through views only is listed with its exact visible bytes, kind and slack, the
-         whole ones and the copy are not, and nothing else is. No word beside a bare pointer says how much
-         it sees: of those visible is null.
+         whole ones and the copy are not, and nothing else is. Where debug info names the variables, what they
+         see is exact. Stripped, no word beside a bare pointer says how much it sees: of those visible is null.
 holders  buffers in maps, sync.Map, sync.Pool, channels, lists, contexts, timers, closures and on stacks:
          each by its holder (stripped: each holder has roots of its own) and by the function that made it.
 
@@ -47,6 +47,8 @@ KINDS = {
     "elements": ("interior", lambda size: 0),
 }
 BARE = {"interior field", "interior struct", "elements"}
+# What a closure captured has no type descriptor; types that follow from others' are conservative.
+GUESSED, INFERRED = {"closure"}, {"map values", "elements"}
 PER_HOLDER = 20
 HOLDERS = 11
 
@@ -73,9 +75,14 @@ def ask(build, core, work, *words):
     return answer["data"]
 
 
-def compare(name, pin, size, visible, is_known):
+def compare(name, pin, size, visible, variant):
     """What is wrong with a listed pin; "" for nothing."""
+    is_known = name not in BARE or variant == "normal"
     kind, slack = KINDS[name]
+    if variant == "normal" and name not in GUESSED | INFERRED and pin["confidence"] != "exact":
+        return f"{name}: {pin['confidence']}"
+    if name in GUESSED and pin["confidence"] != "guessed":
+        return f"{name}: {pin['confidence']}, though nothing has its type"
     wanted = (size, visible, size - visible, kind, slack(size)) if is_known else (size, None, None, kind, None)
     found = tuple(pin[k] for k in ("size", "visible", "wasted", "kind", "slack"))
     return "" if found == wanted else f"{name}: {found}, not {wanted}"
@@ -94,7 +101,7 @@ def check_views(build, go, variant, work):
         elif not pin:
             wrong.append(f"{name} at {addr} is not listed")
         else:
-            wrong.append(compare(name, pin, size, visible, name not in BARE))
+            wrong.append(compare(name, pin, size, visible, variant))
     wrong = [w for w in wrong if w]
     if found:
         wrong.append(f"{len(found)} more: {gocheck.show(found)}")
