@@ -275,7 +275,10 @@ struct hw_variable_info {
 	const char *name; /* "main.state.list"; borrowed for the call. */
 	uint64_t type;
 	uint64_t pointee;      /* Of a pointer. */
-	uint64_t pointee_size; /* Bytes of what a pointer points at; 0: not known. */
+	uint64_t pointee_size; /* Bytes of what a pointer points at, or of an element of a slice
+				* that has no descriptor (is_slice); 0: not known. */
+	uint32_t is_slice;
+	uint32_t reserved2;
 };
 typedef bool (*hw_variable_fn)(void *arg, const struct hw_variable_info *variable);
 

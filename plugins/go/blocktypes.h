@@ -62,8 +62,9 @@ struct go_place {
 struct go_variable {
 	hw_addr addr;
 	uint64_t size;
-	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, */
-	uint64_t pointee_size;      /* to so many bytes. */
+	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, to so many */
+	uint64_t pointee_size;      /* bytes, or a slice of such elements. */
+	bool is_slice;
 };
 
 struct go_block_types;

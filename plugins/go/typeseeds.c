@@ -76,8 +76,11 @@ static bool seed_variable(void *arg, const struct hw_variable_info *v)
 	struct seeding *s = arg;
 	struct go_types *types = go_block_types_cache(s->blocks);
 	const struct go_desc *desc = v->type ? go_types_at(types, s->types + v->type) : NULL;
-	const struct go_variable variable = {v->addr, desc ? desc->head.size : 8, desc,
-					     desc ? 0 : v->pointee_size};
+	const struct go_variable variable = {.addr = v->addr,
+					     .size = desc ? desc->head.size : 8,
+					     .desc = desc,
+					     .pointee_size = desc ? 0 : v->pointee_size,
+					     .is_slice = v->is_slice != 0};
 	struct go_guess guess = {.how = GO_HOW_DEBUG, .desc = desc};
 
 	if (desc && (!v->size || desc->head.size == v->size)) {

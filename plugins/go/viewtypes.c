@@ -95,7 +95,7 @@ bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct 
 struct typed_slot {
 	hw_addr at; /* Where the slot begins: of an interface the first word. */
 	struct go_slot slot;
-	uint64_t pointee_size; /* Of a pointer whose type has no descriptor. */
+	uint64_t pointee_size; /* Of a pointer or slice whose type has no descriptor. */
 	uint32_t confidence;
 };
 
@@ -143,7 +143,8 @@ static bool find_slot(struct go_block_types *blocks, const struct hw_reference *
 	variable = go_block_variable(blocks, r->slot);
 	ret->confidence = HW_EXACT;
 	if (variable && !variable->desc) {
-		ret->slot.kind = GO_SLOT_POINTER;
+		ret->at = variable->addr;
+		ret->slot.kind = variable->is_slice ? GO_SLOT_SLICE : GO_SLOT_POINTER;
 		ret->pointee_size = variable->pointee_size;
 		return true;
 	}
@@ -193,7 +194,8 @@ static bool see_slot(const struct go_runtime *rt, const struct typed_slot *s,
 	case GO_SLOT_STRING:
 		return see_lengths(rt, s, 1, r, ret);
 	case GO_SLOT_SLICE:
-		return elem && see_lengths(rt, s, elem->head.size, r, ret);
+		return (elem || s->pointee_size) &&
+		       see_lengths(rt, s, elem ? elem->head.size : s->pointee_size, r, ret);
 	case GO_SLOT_INTERFACE:
 		return go_word(rt, s->at, &word) && go_view_interface(rt, word, r, ret);
 	case GO_SLOT_MAP:

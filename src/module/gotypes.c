@@ -8,8 +8,10 @@
 
 enum {
 	AT_GO_KIND = 0x2900,
+	AT_GO_ELEM = 0x2902,
 	AT_GO_RUNTIME_TYPE = 0x2904,
 	KIND_POINTER = 22, /* internal/abi/type.go */
+	KIND_SLICE = 23,
 	KIND_STRUCT = 25,
 	CHAIN_MAX = 16,
 	DEPTH_MAX = 8,
@@ -94,11 +96,30 @@ static void tell_members(struct telling *t, hw_addr addr, Dwarf_Die *type, int d
 	}
 }
 
+/* What pointers point at, and what slices without a descriptor are made of. */
+static void tell_sizes(Dwarf_Die *type, struct hw_variable_info *info)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die part;
+	Dwarf_Word size;
+
+	if (dwarf_tag(type) == DW_TAG_pointer_type && type_of(type, &part)) {
+		if (is_kind(type, KIND_POINTER) && dwarf_aggregate_size(&part, &size) == 0)
+			info->pointee_size = size;
+		info->pointee = resolve(&part);
+	} else if (!info->type && is_kind(type, KIND_SLICE) &&
+		   dwarf_attr(type, AT_GO_ELEM, &attr) && dwarf_formref_die(&attr, &part) &&
+		   dwarf_aggregate_size(&part, &size) == 0) {
+		info->pointee_size = size;
+		info->is_slice = 1;
+	}
+}
+
 /* A variable or a member. */
 static void tell(struct telling *t, hw_addr addr, Dwarf_Die *die, int depth)
 {
 	struct hw_variable_info info = {.struct_size = sizeof(info), .addr = addr};
-	Dwarf_Die type, pointee;
+	Dwarf_Die type;
 
 	if (!t->left || hw_stop_requested() || !type_of(die, &type))
 		return;
@@ -106,13 +127,7 @@ static void tell(struct telling *t, hw_addr addr, Dwarf_Die *die, int depth)
 	info.size = hw_modules_type_size(die);
 	info.name = t->name->str;
 	info.type = resolve(&type);
-	if (dwarf_tag(&type) == DW_TAG_pointer_type && type_of(&type, &pointee)) {
-		Dwarf_Word size;
-
-		if (is_kind(&type, KIND_POINTER) && dwarf_aggregate_size(&pointee, &size) == 0)
-			info.pointee_size = size;
-		info.pointee = resolve(&pointee);
-	}
+	tell_sizes(&type, &info);
 	if (!info.type && is_kind(&type, KIND_STRUCT))
 		tell_members(t, addr, &type, depth);
 	else if (info.type || info.pointee || info.pointee_size)
