@@ -745,7 +745,7 @@ static const struct command commands[] = {
      .most = 1,
      .prepare = prepare_pins,
      .run = run_pins,
-     .summary = "Blocks of which only a part is seen, and who keeps them",
+     .summary = "Blocks seen only in part, and who keeps them",
      .more = "Visible is what substrings, subslices and pointers see together. --by adds the\n"
 	     "blocks up: by the variable at the start of a shortest path, by their type, or\n"
 	     "by the calls that allocated them, as far as the runtime sampled those.",
