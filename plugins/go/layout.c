@@ -455,6 +455,11 @@ static const struct row rows[GO_FIELDS] = {
 };
 /* clang-format on */
 
+uint8_t go_finalizer_kind(const struct go_layout *layout)
+{
+	return layout->minor >= 25 ? 2 : 1; /* 1.25 put _KindSpecialTinyBlock before it. */
+}
+
 void go_layout_init(struct go_layout *layout, uint32_t minor)
 {
 	if (minor < GO_FIRST)

@@ -463,6 +463,10 @@ struct go_field_name {
 	const char *file;
 };
 
+/* runtime/mheap.go: _KindSpecialFinalizer. Its special keeps an unmarked object for one more
+ * cycle. */
+uint8_t go_finalizer_kind(const struct go_layout *layout);
+
 /* minor is cut to the table's range. */
 void go_layout_init(struct go_layout *layout, uint32_t minor);
 struct go_field_name go_field_name(enum go_field field);

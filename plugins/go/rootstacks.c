@@ -443,7 +443,8 @@ static void check_stack(const struct stack *s)
 	if (s->g->stack_hi > s->g->stack_lo && !(size & (size - 1)) && span &&
 	    span->state == GO_SPAN_MANUAL && s->g->stack_hi - span->start <= go_span_bytes(span))
 		return;
-	host->damage(host->self, s->g->addr, "goroutine %llu has an impossible stack: 0x%llx to 0x%llx",
+	host->damage(host->self, s->g->addr,
+		     "goroutine %llu has an impossible stack: 0x%llx to 0x%llx",
 		     (unsigned long long)s->g->goid, (unsigned long long)s->g->stack_lo,
 		     (unsigned long long)s->g->stack_hi);
 }

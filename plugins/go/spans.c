@@ -119,8 +119,7 @@ static bool read_arenas(struct go *go, struct go_runtime *rt)
 		return true;
 	if (!read_list(go, rt, table, GO_MHEAP_ALLARENAS) ||
 	    !read_list(go, rt, table, GO_MHEAP_HEAPARENAS) ||
-	    !read_list(go, rt, table, GO_MHEAP_USERARENAARENAS) ||
-	    !find_user_arenas(go, rt, table))
+	    !read_list(go, rt, table, GO_MHEAP_USERARENAARENAS) || !find_user_arenas(go, rt, table))
 		return false;
 	if (heap->arena_count)
 		qsort(heap->arenas, heap->arena_count, sizeof(*heap->arenas), compare_arenas);

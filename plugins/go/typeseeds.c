@@ -199,7 +199,7 @@ static bool seed_finalizers(struct go_block_types *blocks, const struct go_span 
 {
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
 	struct go_types *types = go_block_types_cache(blocks);
-	const uint8_t finalizer = rt->layout.minor >= 25 ? 2 : 1;
+	const uint8_t finalizer = go_finalizer_kind(&rt->layout);
 	const uint32_t size = rt->layout.at[GO_SPECIAL_SIZE];
 	uint64_t special = 0, offset, kind;
 

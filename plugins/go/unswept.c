@@ -11,12 +11,6 @@ enum {
 	INLINE_BYTES = 63,
 };
 
-/* runtime/mheap.go: kinds that keep an unmarked object for one more cycle. */
-static uint8_t finalizer_kind(const struct go_runtime *rt)
-{
-	return rt->layout.minor >= 26 ? 2 : 1;
-}
-
 /* mheap.go, "sweepgen" of mspan: two behind is to be swept; one ahead was cached before the
  * sweep began and is to be swept, too. */
 static bool needs_sweep(const struct go_runtime *rt, const struct go_span *s)
@@ -59,7 +53,7 @@ static void keep_finalizable(const struct go_runtime *rt, const struct go_span *
 		if (!go_get(rt, special, GO_SPECIAL_OFFSET, &offset) ||
 		    !go_get(rt, special, GO_SPECIAL_KIND, &kind))
 			return;
-		if (kind == finalizer_kind(rt) && offset / s->elemsize < s->nelems)
+		if (kind == go_finalizer_kind(&rt->layout) && offset / s->elemsize < s->nelems)
 			marks[offset / s->elemsize / 64] |= UINT64_C(1)
 							    << (offset / s->elemsize % 64);
 		if (!go_get(rt, special, GO_SPECIAL_NEXT, &special))

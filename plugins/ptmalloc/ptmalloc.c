@@ -146,7 +146,8 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 		host->warn(
 		    host->self, "arena-locked", true,
 		    "%llu of %llu arenas were locked (%s): a thread was inside malloc or free; "
-		    "chunks it had taken off a list there count as live, the other arenas are exact",
+		    "chunks it had taken off a list there count as live, the other arenas are "
+		    "exact",
 		    (unsigned long long)locked, (unsigned long long)libc->arena_count, arenas);
 	claim_libc(pt, libc);
 }

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-
 bool is_open(const struct libc *libc)
 {
 	return libc->arenas[0].top_size && !libc->arenas[0].is_closed;

@@ -17,7 +17,7 @@ struct hw_instance {
 	uint64_t blocks_bad;       /* Blocks that broke the contract: a plugin's bug. */
 	hw_goroutine_fn goroutine; /* Receiver while goroutines() runs. */
 	void *goroutine_arg;
-	hw_addr blocks_next; /* Lowest address the next block may have. */
+	hw_addr blocks_next;              /* Lowest address the next block may have. */
 	const struct hw_root_sink *roots; /* Receiver while roots() runs. */
 	bool has_types;                   /* types() has run well. */
 };

@@ -20,7 +20,7 @@ struct hw_accounts *hw_resident_accounts(struct hw_session *session)
 /* Resident bytes of blocks, by state; blocks come by ascending address. */
 struct tally {
 	const struct hw_target *target;
-	size_t page; /* The first run that may still matter. */
+	size_t page;               /* The first run that may still matter. */
 	uint64_t bytes[HW_STATES]; /* Without what is lazy. */
 };
 
@@ -186,8 +186,9 @@ uint64_t hw_resident_huge_waste(const struct hw_session *session)
 			continue;
 		for (hw_addr at = run->start; at < run->end; at += PAGE) {
 			uint64_t size = 0;
-			const uint8_t *page =
-			    target->has_contents ? hw_memory_peek(session->memory, at, &size) : NULL;
+			const uint8_t *page = target->has_contents
+						  ? hw_memory_peek(session->memory, at, &size)
+						  : NULL;
 
 			if (!page || size < PAGE)
 				return HW_NOT_KNOWN;

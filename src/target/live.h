@@ -185,7 +185,7 @@ char *live_cgroup_dir(int dir, bool *is_v2_ret);     /* dir: of a process; NULL:
 /* Bytes that the cgroup at dir, and every one above it, may still take; UINT64_MAX: no limit. */
 uint64_t live_headroom(const struct hw_process *process, const char *dir);
 
-void live_lazy_now(struct hw_process *process);      /* live_lazy.c: into process->lazy. */
+void live_lazy_now(struct hw_process *process); /* live_lazy.c: into process->lazy. */
 
 /* live_target.c: of what was read, or may be read. */
 struct hw_target *live_target_new(struct hw_process *process, GError **error);

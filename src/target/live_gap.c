@@ -40,8 +40,8 @@ static void count_gap(const struct hw_process *process, struct gap *gap)
 	}
 }
 
-static void tell_gap(const struct hw_process *process, const struct gap *gap,
-		     bool is_late, struct hw_notes *notes)
+static void tell_gap(const struct hw_process *process, const struct gap *gap, bool is_late,
+		     struct hw_notes *notes)
 {
 	char a[32], b[32];
 
@@ -92,8 +92,7 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target, str
 		mprotect(process->spool.in, process->spool.size, PROT_READ);
 	if (target) {
 		target->stopped_ns = process->stopped_ns;
-		target->has_contents =
-		    !gap.unread && !process->unreadable && !process->spool_full;
+		target->has_contents = !gap.unread && !process->unreadable && !process->spool_full;
 		/* What is lazy was not known when it was made. */
 		if (!live_target_pages(process, target))
 			hw_notes_missing(notes, "out-of-memory", NULL,

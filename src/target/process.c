@@ -319,8 +319,8 @@ static void set_deadline(struct hw_process *process)
 bool hw_process_expect_locks(struct hw_process *process, const struct hw_lock *locks,
 			     uint32_t count)
 {
-	struct hw_lock *copy = hw_array_resize(process->locks, process->lock_count, count,
-					       sizeof(*process->locks));
+	struct hw_lock *copy =
+	    hw_array_resize(process->locks, process->lock_count, count, sizeof(*process->locks));
 
 	if (count && !copy)
 		return false;

@@ -142,8 +142,8 @@ void hw_core_finish_own(struct core *core)
 	if (at)
 		core->target->stopped_ns =
 		    MIN(g_ascii_strtoull(at + 11, NULL, 10), INT64_MAX >> 11);
-	core->target->has_contents = text && strstr(text, "content 1") &&
-				     !*(hw_target_text(core->target, "missing") ?: "");
+	core->target->has_contents =
+	    text && strstr(text, "content 1") && !*(hw_target_text(core->target, "missing") ?: "");
 	if (text && strstr(text, "content 0"))
 		hw_notes_warn(
 		    core->notes, "no-content", NULL,

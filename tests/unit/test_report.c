@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "query/words.h"
 #include "report/answer.h"
-#include "report/json.h"
 #include "report/grid.h"
+#include "report/json.h"
 #include "report/text.h"
 #include <check.h>
 #include <fcntl.h>
