@@ -154,7 +154,10 @@ bool hw_report_blocks(struct hw_output *output, struct hw_session *session,
 	struct writer w = {.output = output, .session = session, .format = format};
 	bool ok;
 
-	if (!hw_heaps_types(session->heaps, error))
+	/* Within a budget the list is whole; contents, which types are worked out from, are not
+	 * read. */
+	if (!(session->process && hw_process_mode(session->process) == HW_STOP_BUDGET) &&
+	    !hw_heaps_types(session->heaps, error))
 		return false;
 	w.types = g_ptr_array_new_with_free_func(free_string);
 	type_text(&w, 0);

@@ -394,6 +394,11 @@ void hw_process_release(struct hw_process *process)
 	live_detach(process);
 }
 
+enum hw_stop_mode hw_process_mode(const struct hw_process *process)
+{
+	return process->options.mode;
+}
+
 bool hw_process_is_late(const struct hw_process *process)
 {
 	return process->state == LIVE_LATE;

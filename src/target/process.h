@@ -78,6 +78,7 @@ bool hw_process_read_all(struct hw_process *process, GError **error);
  * if there is time. */
 void hw_process_account(struct hw_process *process);
 void hw_process_release(struct hw_process *process); /* Does nothing when it runs. */
+enum hw_stop_mode hw_process_mode(const struct hw_process *process);
 /* The deadline passed before release(): what was read since is not of the moment, and
  * whatever was computed from it must be thrown away. */
 bool hw_process_is_late(const struct hw_process *process);
