@@ -222,6 +222,11 @@ static void check_counters(const struct go_runtime *rt, const struct go_totals *
 		    (unsigned long long)t->inuse, (unsigned long long)(t->idle + t->released),
 		    (unsigned long long)t->released, (unsigned long long)c.heap_inuse,
 		    (unsigned long long)c.heap_idle, (unsigned long long)c.heap_released);
+	else if (c.has_stacks && c.stack_inuse != t->stacks)
+		host->warn(host->self, "go-counters-disagree", true,
+			   "spans of stacks have %llu bytes, the runtime's counters say %llu: a "
+			   "thread was inside the page allocator, or something is damaged",
+			   (unsigned long long)t->stacks, (unsigned long long)c.stack_inuse);
 	if (c.has_alloc && !rt->heap.allocating && !t->sweeping && c.heap_alloc != t->alloc_bytes)
 		host->warn(host->self, "go-counters-disagree", true,
 			   "spans have %llu bytes allocated, the runtime's counters say %llu",

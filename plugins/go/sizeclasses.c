@@ -64,18 +64,37 @@ static bool has_slots(const struct go_span *s, uint64_t reserve)
 	return s->nelems == (go_span_bytes(s) - reserve) / s->elemsize;
 }
 
+/* Bytes that pointer bits take at the end of a span. */
+static uint64_t mask_bytes(const struct go_runtime *rt, const struct go_span *s)
+{
+	bool is_masked = rt->layout.minor >= 22 && s->elemsize <= MASKED_MAX && !(s->spanclass & 1);
+
+	return is_masked ? go_span_bytes(s) / 64 : 0;
+}
+
+/* An experiment in 1.25, on by default in 1.26. */
+static bool may_have_marks(const struct go_runtime *rt, const struct go_span *s)
+{
+	return rt->layout.minor >= 25 && s->spanclass >= 2 && s->elemsize >= INLINE_MIN &&
+	       s->elemsize <= MASKED_MAX;
+}
+
 static bool fits_slots(const struct go_runtime *rt, const struct go_span *s)
 {
-	bool is_small = s->elemsize <= MASKED_MAX;
-	uint64_t reserve = 0;
+	uint64_t reserve = mask_bytes(rt, s);
 
-	if (rt->layout.minor >= 22 && is_small && !(s->spanclass & 1))
-		reserve = go_span_bytes(s) / 64;
-	if (has_slots(s, reserve))
-		return true;
-	/* An experiment in 1.25, on by default in 1.26. */
-	return rt->layout.minor >= 25 && is_small && s->elemsize >= INLINE_MIN &&
-	       has_slots(s, reserve + INLINE_MARKS);
+	return has_slots(s, reserve) ||
+	       (may_have_marks(rt, s) && has_slots(s, reserve + INLINE_MARKS));
+}
+
+int go_class_marks(const struct go_runtime *rt, const struct go_span *s)
+{
+	uint64_t reserve;
+
+	if (rt->layout.minor > NEWEST || !may_have_marks(rt, s))
+		return 0;
+	reserve = mask_bytes(rt, s);
+	return (int)has_slots(s, reserve + INLINE_MARKS) - (int)has_slots(s, reserve);
 }
 
 bool go_class_fits(const struct go_runtime *rt, const struct go_span *s)

@@ -18,4 +18,8 @@ struct go_class go_class_of(const struct go_runtime *rt, uint64_t size);
 /* Do pages, slot size and number of slots of a span in use follow from its class? True also
  * for releases that the table does not know. */
 bool go_class_fits(const struct go_runtime *rt, const struct go_span *span);
+
+/* Of a span in use that fits: 1 when its number of slots leaves room for Green Tea's marks, -1
+ * when it leaves none, 0 when it does not tell. All spans of a process are of one kind. */
+int go_class_marks(const struct go_runtime *rt, const struct go_span *span);
 #endif

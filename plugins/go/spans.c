@@ -201,6 +201,14 @@ static void decode(const struct go_layout *l, const uint8_t *b, struct go_span *
 		s->flags |= GO_SPAN_USER_ARENA;
 }
 
+static void refuse_sizes(const struct go_runtime *rt, struct go_span *s)
+{
+	rt->host->damage(rt->host->self, s->addr,
+			 "mspan of 0x%llx has impossible sizes; its bytes are unknown",
+			 (unsigned long long)s->start);
+	s->flags |= GO_SPAN_BAD;
+}
+
 /* False: there is nothing to keep (a dead one, or damage, which is noted). */
 static bool read_span(const struct go_runtime *rt, hw_addr addr, struct go_span *ret)
 {
@@ -234,12 +242,8 @@ static bool read_span(const struct go_runtime *rt, hw_addr addr, struct go_span 
 				 (unsigned long long)s.start);
 		return false;
 	}
-	if (!is_sound(rt, &s)) {
-		rt->host->damage(rt->host->self, addr,
-				 "mspan of 0x%llx has impossible sizes; its bytes are unknown",
-				 (unsigned long long)s.start);
-		s.flags |= GO_SPAN_BAD;
-	}
+	if (!is_sound(rt, &s))
+		refuse_sizes(rt, &s);
 	*ret = s;
 	return true;
 }
@@ -279,6 +283,27 @@ static void sort_spans(struct go_runtime *rt)
 	heap->span_count = kept;
 }
 
+/* A span whose number of slots belongs to the other collector than most has a wrong one. */
+static void check_marks(struct go_runtime *rt)
+{
+	struct go_heap *heap = &rt->heap;
+	int64_t sum = 0;
+
+	for (uint64_t i = 0; i < heap->span_count; i++)
+		if (heap->spans[i].state == GO_SPAN_IN_USE && !(heap->spans[i].flags & GO_SPAN_BAD))
+			sum += go_class_marks(rt, &heap->spans[i]);
+	for (uint64_t i = 0; i < heap->span_count; i++) {
+		struct go_span *s = &heap->spans[i];
+		int marks;
+
+		if (s->state != GO_SPAN_IN_USE || (s->flags & GO_SPAN_BAD))
+			continue;
+		marks = go_class_marks(rt, s);
+		if (marks && (marks > 0) != (sum > 0))
+			refuse_sizes(rt, s);
+	}
+}
+
 static bool read_spans(struct go *go, struct go_runtime *rt)
 {
 	struct go_heap *heap = &rt->heap;
@@ -306,6 +331,7 @@ static bool read_spans(struct go *go, struct go_runtime *rt)
 		heap->span_count += read_span(rt, addr, &heap->spans[heap->span_count]);
 	}
 	sort_spans(rt);
+	check_marks(rt);
 	return true;
 }
 
