@@ -92,6 +92,15 @@ static bool add_tctx(struct jemalloc *je, struct copy *copy, struct stack *stack
 	return add_internal(je, copy, tdata, "prof_tdata_t");
 }
 
+/* Counters of nothing: the extent's e_prof_tctx is left from a sampled allocation that was
+ * there before, and what it leads to may be somebody else's by now. */
+static bool has_objects(struct jemalloc *je, const struct copy *copy, hw_addr tctx)
+{
+	uint64_t objects;
+
+	return read_word(je, tctx + copy->version->tctx_cnts, &objects) && objects;
+}
+
 static bool add_stacks(struct jemalloc *je, struct copy *copy, const struct sample *samples,
 		       uint64_t count)
 {
@@ -102,6 +111,10 @@ static bool add_stacks(struct jemalloc *je, struct copy *copy, const struct samp
 		for (next = i + 1; next < count && samples[next].gctx == s->gctx &&
 				   samples[next].tctx == s->tctx;)
 			next++;
+		if (!has_objects(je, copy, s->tctx)) {
+			copy->prof_odd++;
+			continue;
+		}
 		stack = copy->stack_count ? &copy->stacks[copy->stack_count - 1] : NULL;
 		if (!stack || stack->gctx != s->gctx) {
 			if (!GROW(je, copy->stacks, copy->stack_room, copy->stack_count))
