@@ -171,6 +171,9 @@ void live_copy(struct hw_process *process, const struct live_map *map, hw_addr s
 void live_mark_done(struct hw_process *process, uint64_t start, uint64_t end);
 bool live_is_done(const struct hw_process *process, uint64_t offset);
 const struct live_map *live_map_of(const struct hw_process *process, uint64_t offset);
+/* The first mapping that ends above addr, NULL past the last. For ascending addresses: *next is
+ * 0 at first, and where the search goes on. */
+const struct live_map *live_map_from(const struct hw_process *process, size_t *next, hw_addr addr);
 /* What every answer needs: data of modules, stacks, thread-local memory. False when time is
  * over, as the next. */
 bool live_fill_first(struct hw_process *process);

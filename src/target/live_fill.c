@@ -52,6 +52,13 @@ const struct live_map *live_map_of(const struct hw_process *process, uint64_t of
 	return found;
 }
 
+const struct live_map *live_map_from(const struct hw_process *process, size_t *next, hw_addr addr)
+{
+	while (*next < process->map_count && process->maps[*next].end <= addr)
+		(*next)++;
+	return *next < process->map_count ? &process->maps[*next] : NULL;
+}
+
 void live_mark_done(struct hw_process *process, uint64_t start, uint64_t end)
 {
 	for (uint64_t i = start / LIVE_CHUNK; i < (end + LIVE_CHUNK - 1) / LIVE_CHUNK; i++)

@@ -17,13 +17,10 @@ static void count_gap(const struct hw_process *process, struct gap *gap)
 {
 	for (size_t i = 0, m = 0; i < process->run_count; i++) {
 		struct live_run run = process->runs[i];
-		const struct live_map *map;
+		const struct live_map *map = live_map_from(process, &m, run.start);
 
-		while (m < process->map_count && process->maps[m].end <= run.start)
-			m++;
-		if (m == process->map_count)
+		if (!map)
 			break;
-		map = &process->maps[m];
 		if ((run.flags & LIVE_SWAPPED) && map->is_kept)
 			gap->swapped += run.end - run.start;
 		if (!live_wanted(map, &run, run.start, run.end))

@@ -163,13 +163,10 @@ static void populate(struct hw_process *process, hw_addr start, hw_addr end)
 
 	for (size_t m = 0; i < process->run_count && process->runs[i].start < end; i++) {
 		struct live_run run = process->runs[i];
-		const struct live_map *map;
+		const struct live_map *map = live_map_from(process, &m, run.start);
 
-		while (m < process->map_count && process->maps[m].end <= run.start)
-			m++;
-		if (m == process->map_count)
+		if (!map)
 			break;
-		map = &process->maps[m];
 		if (!live_wanted(map, &run, start, end))
 			continue;
 		if (run.end - run.start > left ||

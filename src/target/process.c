@@ -238,12 +238,11 @@ static uint64_t wanted_bytes(const struct hw_process *process)
 
 	for (size_t i = 0, m = 0; i < process->run_count; i++) {
 		struct live_run run = process->runs[i];
+		const struct live_map *map = live_map_from(process, &m, run.start);
 
-		while (m < process->map_count && process->maps[m].end <= run.start)
-			m++;
-		if (m == process->map_count)
+		if (!map)
 			break;
-		if (live_wanted(&process->maps[m], &run, run.start, run.end))
+		if (live_wanted(map, &run, run.start, run.end))
 			bytes += run.end - run.start;
 	}
 	return bytes;
@@ -258,14 +257,12 @@ static uint64_t estimate(const struct hw_process *process, uint64_t bytes)
 
 	for (size_t i = 0, m = 0; i < process->run_count && done < SAMPLE; i++) {
 		struct live_run run = process->runs[i];
+		const struct live_map *map = live_map_from(process, &m, run.start);
 		struct iovec to = {buffer, PIECE};
 		struct iovec from;
 		ssize_t got;
 
-		while (m < process->map_count && process->maps[m].end <= run.start)
-			m++;
-		if (m == process->map_count ||
-		    !live_wanted(&process->maps[m], &run, run.start, run.end))
+		if (!map || !live_wanted(map, &run, run.start, run.end))
 			continue;
 		to.iov_len = MIN(PIECE, run.end - run.start);
 		from = (struct iovec){(void *)(uintptr_t)run.start, to.iov_len};
