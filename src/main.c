@@ -329,7 +329,7 @@ static bool run_top(struct run *run, GError **error)
 	uint32_t limit;
 
 	if (!hw_ask_by(&by, error) ||
-	    !build_graph(run, hw_top_depth(by, hw_given.retained), &limit, error))
+	    !build_graph(run, hw_top_depth(run->session, by, hw_given.retained), &limit, error))
 		return false;
 	top = hw_top_query(run->session, by, hw_given.retained, error);
 	if (!top)

@@ -83,6 +83,13 @@ const struct go_variable *go_block_variable(const struct go_block_types *blocks,
  * not been asked for one; NULL when the type is not known. */
 uint32_t *go_blocks_host_type(struct go_block_types *blocks, hw_addr addr);
 
+/* typenames.c: "[]main.idData", "func literal main.Push.func1". */
+void go_block_type_name(struct go_block_types *blocks, const struct go_block_type *type, char *buf,
+			uint64_t size);
+void go_func_literal_name(const struct go_runtime *rt, hw_addr entry, char *buf, uint64_t size);
+/* What a map is made of, as the compiler calls it: map.bucket[K]V, map.group[K]V. */
+bool go_desc_is_map_part(const struct go_desc *desc);
+
 /* For struct hw_plugin. */
 bool go_types(void *handle);
 bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret);

@@ -3,52 +3,10 @@
  * asks of types. */
 #include "blocktypes.h"
 #include "ledger.h"
-#include "pclntab.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { NAME_MAX_BYTES = GO_NAME_MAX + 64, KEY_MAX = 64, MAP_SLOTS = 8 };
-
-static bool is_map_part(const struct go_desc *desc)
-{
-	return strncmp(desc->name, "map.bucket[", 11) == 0 ||
-	       strncmp(desc->name, "map.group[", 10) == 0;
-}
-
-static void func_name(const struct go_runtime *rt, hw_addr entry, char *buf, uint64_t size)
-{
-	static const char literal[] = "func literal ";
-	struct go_func func;
-
-	snprintf(buf, size, "%s", literal);
-	if (!go_func_find(rt, entry, &func))
-		return;
-	go_func_name(rt, func.module, func.name, buf + strlen(literal), size - strlen(literal));
-	go_name_clean(buf + strlen(literal));
-}
-
-static void type_name(const struct go_runtime *rt, const struct go_block_type *type, char *buf,
-		      uint64_t size)
-{
-	switch (type->form) {
-	case GO_FORM_STRING:
-		snprintf(buf, size, "string");
-		break;
-	case GO_FORM_FUNC:
-		func_name(rt, type->func, buf, size);
-		break;
-	case GO_FORM_TABLE:
-		snprintf(buf, size, "maps.table");
-		break;
-	case GO_FORM_DIRECTORY:
-		snprintf(buf, size, "[]*maps.table");
-		break;
-	default:
-		snprintf(buf, size, "%s%s",
-			 type->form == GO_FORM_ARRAY && !is_map_part(type->desc) ? "[]" : "",
-			 type->desc->name);
-	}
-}
 
 bool go_types(void *handle)
 {
@@ -90,7 +48,7 @@ bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret
 		return false;
 	known = go_blocks_host_type(rt->block_types, block);
 	if (!*known) {
-		type_name(rt, &type, name, sizeof(name));
+		go_block_type_name(rt->block_types, &type, name, sizeof(name));
 		*known = rt->host->type(rt->host->self, name);
 	}
 	ret->type = *known;
@@ -210,7 +168,7 @@ static bool block_field(struct go_block_types *blocks, const struct go_block_typ
 		index = offset / type->desc->head.size;
 		if (index >= type->count)
 			return false;
-		if (is_map_part(type->desc)) {
+		if (go_desc_is_map_part(type->desc)) {
 			add_map_part(t, blocks, type->desc,
 				     type->first + index * type->desc->head.size,
 				     offset % type->desc->head.size, flags);

@@ -2,6 +2,7 @@
 /* types.c -- the cache of type descriptors: heads, names, itabs. What comes behind the head is
  * read by typekinds.c. */
 #include "types.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -32,6 +33,8 @@ struct go_types {
 	uint64_t known_count, known_room;
 	struct go_desc **list; /* By index - 1. */
 	uint64_t list_count, list_room;
+	const struct go_desc **by_name; /* Then by index; those of go_types_scan(). */
+	uint64_t by_name_count;
 	void *scratch;
 	uint64_t scratch_size;
 	bool is_broken;
@@ -68,6 +71,9 @@ void go_types_free(struct go_types *types)
 	}
 	if (types->scratch)
 		host->resize(host->self, types->scratch, types->scratch_size, 0, 1);
+	if (types->by_name)
+		host->resize(host->self, types->by_name, types->by_name_count, 0,
+			     sizeof(*types->by_name));
 	if (types->list)
 		host->resize(host->self, types->list, types->list_room, 0, sizeof(*types->list));
 	if (types->known)
@@ -401,12 +407,60 @@ bool go_desc_package(const struct go_types *types, const struct go_desc *desc, c
 	return length && go_text(types->rt, md->types + (uint64_t)offset + lead, length, buf, size);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct go_desc *x = *(const struct go_desc *const *)a;
+	const struct go_desc *y = *(const struct go_desc *const *)b;
+	const int order = strcmp(x->name, y->name);
+
+	return order ? order : x->index < y->index ? -1 : x->index > y->index;
+}
+
+static bool sort_names(struct go_types *types)
+{
+	const struct hw_host *host = types->rt->host;
+
+	if (types->by_name || !types->list_count)
+		return true;
+	types->by_name =
+	    host->resize(host->self, NULL, 0, types->list_count, sizeof(*types->by_name));
+	if (!types->by_name) {
+		types->is_broken = true;
+		return false;
+	}
+	types->by_name_count = types->list_count;
+	for (uint64_t i = 0; i < types->list_count; i++)
+		types->by_name[i] = types->list[i];
+	qsort(types->by_name, types->by_name_count, sizeof(*types->by_name), by_name);
+	return true;
+}
+
+const struct go_desc *const *go_types_all_named(const struct go_types *types, const char *name,
+						uint64_t *count_ret)
+{
+	uint64_t low = 0, high = types->by_name_count, count = 0;
+
+	while (low < high) { /* The first one that is not below. */
+		const uint64_t middle = low + (high - low) / 2;
+
+		if (strcmp(types->by_name[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low + count < types->by_name_count &&
+	       strcmp(types->by_name[low + count]->name, name) == 0)
+		count++;
+	*count_ret = count;
+	return count ? types->by_name + low : NULL;
+}
+
 const struct go_desc *go_types_named(const struct go_types *types, const char *name)
 {
-	for (uint64_t i = 0; i < types->list_count; i++)
-		if (strcmp(types->list[i]->name, name) == 0)
-			return types->list[i];
-	return NULL;
+	uint64_t count;
+	const struct go_desc *const *all = go_types_all_named(types, name, &count);
+
+	return count ? all[0] : NULL;
 }
 
 /* Not through the cache of answers: nearly all places are none. */
@@ -437,5 +491,5 @@ bool go_types_scan(struct go_types *types)
 				return false;
 		}
 	}
-	return true;
+	return sort_names(types);
 }

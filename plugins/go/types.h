@@ -110,11 +110,19 @@ uint64_t go_desc_path(struct go_types *types, const struct go_desc *desc, uint64
 /* Every descriptor between types and etypes of the modules, by trying every place where one
  * could be. False when out of memory or stopped. */
 bool go_types_scan(struct go_types *types);
-/* The first of a name among those read so far; NULL when there is none. */
+/* After that: the first of a name among those that were found; NULL when there is none. */
 const struct go_desc *go_types_named(const struct go_types *types, const char *name);
+/* All of a name, one after the other. */
+const struct go_desc *const *go_types_all_named(const struct go_types *types, const char *name,
+						uint64_t *count_ret);
+
+/* typenames.c: the name of a type as people are to read it: as Go prints it, and with the whole
+ * import path where another package has a type of the same name: "example.com/b.Item". */
+void go_desc_full_name(struct go_types *types, const struct go_desc *desc, char *buf,
+		       uint64_t size);
 
 /* Between types.c, typekinds.c and typeslots.c. */
-enum { GO_NAME_MAX = 4096 };
+enum { GO_NAME_MAX = 4096, GO_TFLAG_NAMED = 4 };
 void *go_types_room(struct go_types *types, uint64_t size); /* NULL: no memory; zeros. */
 /* The same memory each time, for typeslots.c alone. */
 void *go_types_scratch(struct go_types *types, uint64_t size);

@@ -28,10 +28,20 @@ void hw_top_free(struct hw_top *t)
 	g_free(t);
 }
 
-enum hw_depth hw_top_depth(enum hw_top_by by, bool retained)
+static bool has_collected_heap(const struct hw_session *s)
+{
+	for (uint32_t i = 0; i < hw_heaps_count(s->heaps); i++)
+		if (hw_heaps_at(s->heaps, i)->flags & HW_HEAP_COLLECTED)
+			return true;
+	return false;
+}
+
+enum hw_depth hw_top_depth(const struct hw_session *s, enum hw_top_by by, bool retained)
 {
 	if (retained)
 		return by == HW_TOP_MODULE ? HW_DEPTH_ALL : HW_DEPTH_DOMINATORS;
+	if (by == HW_TOP_TYPE && has_collected_heap(s))
+		return HW_DEPTH_MARK;
 	return by == HW_TOP_MODULE ? HW_DEPTH_PATHS : HW_DEPTH_TABLE;
 }
 
@@ -75,6 +85,18 @@ static const char *module_key(struct grouping *g, uint32_t block)
 	return s->roots->nodes[hw_path_root(s->graph, g->memo, block)].module;
 }
 
+/* NULL: not known of a block that something reaches. */
+static const char *type_key(struct grouping *g, uint32_t block)
+{
+	const struct hw_session *s = g->session;
+	const char *type = hw_session_type(g->session, block);
+
+	if (!type && hw_table_is_collected(s->table, block) &&
+	    !hw_graph_is_reached(s->graph, block))
+		return UNREACHED;
+	return type;
+}
+
 /* A row's name is only made once. code tells rows apart: a number, or a string that is
  * interned by whoever made it, or compared below. */
 static uint32_t find_row(struct grouping *g, gpointer code, const struct hw_top_row *model,
@@ -92,6 +114,7 @@ static uint32_t find_row(struct grouping *g, gpointer code, const struct hw_top_
 		row.key = g_strdup_printf("%" PRIu64, row.most);
 	else
 		row.key = g_strdup(code);
+	row.is_unreached = g->top->by != HW_TOP_ARENA && g_strcmp0(row.key, UNREACHED) == 0;
 	g_array_append_val(g->top->rows, row);
 	g_hash_table_insert(g->known, code, GUINT_TO_POINTER(g->top->rows->len));
 	return g->top->rows->len - 1;
@@ -111,8 +134,7 @@ static uint32_t group_of(struct grouping *g, uint32_t block)
 		code = (uint64_t)hw_table_heap(table, block) << 32 | hw_table_arena(table, block);
 		return find_row(g, (gpointer)(uintptr_t)code, &model, block);
 	case HW_TOP_TYPE:
-		return find_row(g, (gpointer)(uintptr_t)hw_session_type(g->session, block), &model,
-				block);
+		return find_row(g, (gpointer)(uintptr_t)type_key(g, block), &model, block);
 	case HW_TOP_MODULE:
 	default:
 		return find_row(g, (gpointer)(uintptr_t)module_key(g, block), &model, block);

@@ -11,6 +11,7 @@ extern const char *const hw_top_by_names[HW_TOP_BYS];
 
 struct hw_top_row {
 	char *key;            /* NULL: not known. By size: the largest size of the class. */
+	bool is_unreached;    /* Of what no root reaches, and no more is known. */
 	uint64_t least, most; /* Sizes of the class; by size only. */
 	uint64_t blocks, bytes;
 	uint64_t retained_min; /* Sum over members that no other member dominates. */
@@ -23,8 +24,9 @@ struct hw_top {
 	uint64_t blocks, bytes;
 };
 
-/* What the graph must know for it. */
-enum hw_depth hw_top_depth(enum hw_top_by by, bool retained);
+/* What the graph must know for it: types of a heap with a collector are told apart from what
+ * no root reaches. */
+enum hw_depth hw_top_depth(const struct hw_session *session, enum hw_top_by by, bool retained);
 
 struct hw_top *hw_top_query(struct hw_session *session, enum hw_top_by by, bool retained,
 			    GError **error);

@@ -35,11 +35,21 @@ static char *row_label(struct hw_answer *a, const struct hw_top *t, const struct
 {
 	g_autofree char *least = NULL, *most = NULL;
 
+	if (r->is_unreached)
+		return g_strdup("(reached by nothing)");
 	if (t->by != HW_TOP_SIZE)
 		return g_strdup(r->key ? r->key : "(not known)");
 	most = hw_answer_size(a, r->most);
 	least = hw_answer_size(a, r->least);
 	return r->least == r->most ? g_strdup(most) : g_strdup_printf("%s to %s", least, most);
+}
+
+static bool has_unreached(const struct hw_top *t)
+{
+	for (guint i = 0; i < t->rows->len; i++)
+		if (g_array_index(t->rows, struct hw_top_row, i).is_unreached)
+			return true;
+	return false;
 }
 
 static void top_text(struct hw_answer *a, struct hw_session *s, const struct hw_top *t,
@@ -76,6 +86,10 @@ static void top_text(struct hw_answer *a, struct hw_session *s, const struct hw_
 		hw_answer_line(a, HW_TONE_DIM,
 			       "The module is that of the nearest root that holds "
 			       "a block.");
+	if (t->by == HW_TOP_TYPE && has_unreached(t))
+		hw_answer_line(a, HW_TONE_DIM,
+			       "Blocks that no root reaches are in the group of their type, where "
+			       "it is known.");
 	if (t->has_retained)
 		hw_holder_approximate(a, s);
 	else
