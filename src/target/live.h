@@ -92,7 +92,9 @@ struct hw_process {
 	struct live_run *lazy; /* By address: given back with MADV_FREE, still there. */
 	size_t lazy_count;
 	size_t lazy_room;
-	struct live_run *learned; /* Address ranges that a look() read. */
+	struct live_run *looked; /* What a look() read, in that order: up to a most. */
+	size_t looked_count;
+	struct live_run *learned; /* The same, in the order in which it is read again. */
 	size_t learned_count;
 	size_t learned_room;
 
@@ -179,6 +181,14 @@ const struct live_map *live_map_from(const struct hw_process *process, size_t *n
 bool live_fill_first(struct hw_process *process);
 /* What the rehearsal looked at, read again in one go. */
 bool live_fill_learned(struct hw_process *process);
+
+/* live_learn.c: what a rehearsal looks at, first things first. */
+bool live_learn_begin(struct hw_process *process);
+/* [start, end) is read now; async-signal-safe, one caller at a time. */
+void live_learn_note(struct hw_process *process, hw_addr start, hw_addr end);
+/* Makes process->learned. Both false: no memory. */
+bool live_learn(struct hw_process *process);
+void live_learn_clear(struct hw_process *process);
 
 /* live_kernel.c: texts of the kernel, into process->texts. */
 void live_text(struct hw_process *process, const char *name, char *text); /* Takes text. */

@@ -191,10 +191,12 @@ static void fill(struct hw_process *process, uint64_t offset)
 		hw_addr from = map->start + (start - map->spool);
 		hw_addr to = MIN(map->start + (end - map->spool), map->end);
 
-		if (is_open)
+		if (is_open) {
 			live_copy(process, map, from, to);
-		else
+			live_learn_note(process, from, to);
+		} else {
 			atomic_fetch_add(&process->missed, count_wanted(process, map, from, to));
+		}
 	}
 	mprotect(process->spool.in + start, end - start, PROT_READ);
 	if (is_open)

@@ -159,7 +159,7 @@ void hw_process_close(struct hw_process *process)
 		close(process->dir);
 	hw_array_resize(process->maps, process->map_room, 0, sizeof(*process->maps));
 	hw_array_resize(process->runs, process->run_room, 0, sizeof(*process->runs));
-	hw_array_resize(process->learned, process->learned_room, 0, sizeof(*process->learned));
+	live_learn_clear(process);
 	hw_array_resize(process->lazy, process->lazy_room, 0, sizeof(*process->lazy));
 	hw_array_resize(process->locks, process->lock_count, 0, sizeof(*process->locks));
 	hw_array_resize(process->threads, process->thread_room, 0, sizeof(*process->threads));
@@ -186,6 +186,10 @@ struct hw_target *hw_process_look(struct hw_process *process, GError **error)
 	process->state = LIVE_RUNNING;
 	if (!live_spool_clean(process) || !take_stock(process, error))
 		return NULL;
+	if (!live_learn_begin(process)) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
+		return NULL;
+	}
 	if (process->options.wants_kernel) {
 		uint64_t began = live_now_ns();
 
@@ -194,42 +198,6 @@ struct hw_target *hw_process_look(struct hw_process *process, GError **error)
 		live_kernel_before(process);
 	}
 	return live_target_new(process, error);
-}
-
-/* Remembers, by address, which chunks were looked at. */
-static bool learn(struct hw_process *process)
-{
-	process->learned_count = 0;
-	for (size_t i = 0; process->spool.in && i < process->map_count; i++) {
-		const struct live_map *map = &process->maps[i];
-		uint64_t size = map->is_kept ? map->end - map->start : 0;
-
-		for (uint64_t at = 0; at < size; at += LIVE_CHUNK) {
-			hw_addr start = map->start + at;
-			struct live_run *last = process->learned_count
-						    ? &process->learned[process->learned_count - 1]
-						    : NULL;
-
-			if (!(at % (8 * LIVE_CHUNK)) && at + 8 * LIVE_CHUNK < size &&
-			    !process->spool.done[(map->spool + at) / LIVE_CHUNK / 8] &&
-			    !process->spool.done[(map->spool + at) / LIVE_CHUNK / 8 + 1]) {
-				at += 7 * LIVE_CHUNK;
-				continue;
-			}
-			if (!live_is_done(process, map->spool + at))
-				continue;
-			if (last && last->end == start) {
-				last->end += LIVE_CHUNK;
-				continue;
-			}
-			if (!hw_array_reserve((void **)&process->learned, &process->learned_room,
-					      process->learned_count, sizeof(*process->learned)))
-				return false;
-			process->learned[process->learned_count++] =
-			    (struct live_run){start, start + LIVE_CHUNK, 0};
-		}
-	}
-	return true;
 }
 
 static uint64_t wanted_bytes(const struct hw_process *process)
@@ -350,7 +318,7 @@ struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
 {
 	struct hw_target *target = NULL;
 
-	if (process->state == LIVE_RUNNING && !process->stopped_ns && !learn(process)) {
+	if (process->state == LIVE_RUNNING && !process->stopped_ns && !live_learn(process)) {
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
 		return NULL;
 	}
