@@ -287,6 +287,8 @@ enum {
 	HW_GOROUTINE_SYSTEM = 1, /* The runtime's own: it does not count it either. */
 	HW_GOROUTINE_CUT = 2,    /* pcs ends before its first function. */
 	HW_GOROUTINE_LOCKED = 4, /* Bound to one thread. */
+	HW_GOROUTINE_UNREAD = 8, /* Not one, but those whose structs are not in the target: id is
+				  * how many. They may have ended long ago. */
 };
 
 struct hw_label {

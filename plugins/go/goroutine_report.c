@@ -46,6 +46,8 @@ static bool list_one(void *self, const struct hw_goroutine *g)
 	struct site at = {0}, by = {0};
 	uint64_t stack = g->stack_end - g->stack_start;
 
+	if (g->flags & HW_GOROUTINE_UNREAD)
+		return true;
 	go_frames(l->handle, g->pcs, g->pc_count, take, &at);
 	if (g->created_pc)
 		go_frames(l->handle, &g->created_pc, 1, take, &by);

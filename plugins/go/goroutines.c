@@ -6,6 +6,7 @@
 
 #define STACK_MAX (UINT64_C(2) << 30)
 #define ID_MAX    (UINT64_C(1) << 53)
+#define LIST_MAX  (UINT64_C(1) << 40) /* Longer ones are damage. */
 
 static bool keep_pc(struct go_census *c, hw_addr pc)
 {
@@ -164,8 +165,9 @@ static bool tell(void *arg, hw_addr addr)
 
 	if (host->stopped(host->self))
 		return false;
+	c->listed++;
 	if (!go_g_read(c->rt, addr, &g)) {
-		host->damage(host->self, addr, "a g is not in the target");
+		c->unread++;
 		return true;
 	}
 	wrong = contradiction(c, &g);
@@ -207,6 +209,24 @@ static bool tell(void *arg, hw_addr addr)
 	return c->receiver(c->self, &out);
 }
 
+/* Those that tell() could not read or was not given: the list, too, may be there in part. */
+static void tell_unread(struct go_census *c)
+{
+	const struct hw_host *host = c->rt->host;
+	struct hw_goroutine out = {.struct_size = sizeof(out), .flags = HW_GOROUTINE_UNREAD};
+	struct go_slice allgs;
+
+	out.id = c->unread;
+	if (go_allgs(c->rt, &allgs) && allgs.len > c->listed && allgs.len < LIST_MAX)
+		out.id += allgs.len - c->listed;
+	if (!out.id || host->stopped(host->self))
+		return;
+	host->warn(host->self, "goroutines-unread", true,
+		   "%llu goroutines, or what is left of them, are not in the target",
+		   (unsigned long long)out.id);
+	c->receiver(c->self, &out);
+}
+
 static bool tell_all(const struct go_runtime *rt, go_goroutine_fn receiver, void *self)
 {
 	const struct hw_host *host = rt->host;
@@ -220,6 +240,8 @@ static bool tell_all(const struct go_runtime *rt, go_goroutine_fn receiver, void
 		go_clock_read(rt, &c.clock);
 		go_allgs_each(rt, tell, &c);
 		ok = !c.no_memory;
+		if (ok)
+			tell_unread(&c);
 	}
 	if (c.cut)
 		host->warn(host->self, "stack-cut", true,

@@ -17,6 +17,8 @@ struct go_census {
 	uint64_t pc_count, pc_room;
 	uint64_t cut;    /* Stacks that ended early. */
 	const char *why; /* The last of them. */
+	uint64_t listed; /* Of the list, so many were there, */
+	uint64_t unread; /* and of these the structs of so many were not. */
 	struct go_clock clock;
 	bool no_memory;
 	struct go_labels *labels; /* Room for those of one. */

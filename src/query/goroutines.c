@@ -121,6 +121,10 @@ static bool gather_one(void *arg, const struct hw_plugin *plugin, void *handle,
 	};
 	struct raw *r;
 
+	if (found->flags & HW_GOROUTINE_UNREAD) {
+		g->tasks->unread += found->id;
+		return true;
+	}
 	g->tasks->total++;
 	if (found->flags & HW_GOROUTINE_SYSTEM)
 		g->tasks->system++;
@@ -367,7 +371,7 @@ static bool keep_wanted(void *arg, const struct hw_plugin *plugin, void *handle,
 	g_autoptr(GArray) start = NULL;
 	struct hw_task *t;
 
-	if (found->id != search->id)
+	if (found->flags & HW_GOROUTINE_UNREAD || found->id != search->id)
 		return true;
 	t = search->found = g_new0(struct hw_task, 1);
 	t->strings = g_string_chunk_new(4096);

@@ -42,6 +42,7 @@ struct hw_tasks {
 	bool is_known;    /* The target has a runtime with goroutines. */
 	uint64_t total;   /* All of them, whatever was asked for. */
 	uint64_t system;  /* The runtime's own among them. */
+	uint64_t unread;  /* Not among them: there may be so many more. */
 	uint64_t matched; /* Those in groups. */
 	GArray *states;   /* struct hw_task_state of the program's own, by count. */
 	GArray *groups;   /* struct hw_task_group, by count, then lowest id. */

@@ -145,6 +145,7 @@ static void tasks_json(struct hw_answer *a, const struct hw_tasks *t, uint32_t l
 
 	hw_answer_field(a, "total", NULL, is_listed ? hw_count(t->total) : hw_null());
 	hw_answer_field(a, "system", NULL, is_listed ? hw_count(t->system) : hw_null());
+	hw_answer_field(a, "unread", NULL, hw_count(t->unread));
 	hw_answer_field(a, "matched", NULL, hw_count(t->matched));
 	states_table(a, t);
 	hw_answer_list(a, "groups", NULL);
@@ -292,6 +293,10 @@ static void tasks_text(struct hw_answer *a, struct hw_session *s, const struct h
 	hw_answer_line(a, HW_TONE_TITLE,
 		       "%" PRIu64 " goroutines, and %" PRIu64 " of the runtime's own",
 		       t->total - t->system, t->system);
+	if (t->unread)
+		hw_answer_line(a, HW_TONE_PLAIN,
+			       "Up to %" PRIu64 " more could not be read: these are not all.",
+			       t->unread);
 	if (t->states->len)
 		states_table(a, t);
 	if (t->matched != t->total)

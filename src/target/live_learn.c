@@ -35,9 +35,8 @@ void live_learn_note(struct hw_process *process, hw_addr start, hw_addr end)
 
 static bool push(struct hw_process *process, hw_addr start, hw_addr end, size_t first)
 {
-	struct live_run *last = process->learned_count > first
-				    ? &process->learned[process->learned_count - 1]
-				    : NULL;
+	struct live_run *last =
+	    process->learned_count > first ? &process->learned[process->learned_count - 1] : NULL;
 
 	if (last && last->end == start) {
 		last->end = end;
