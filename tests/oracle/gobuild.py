@@ -48,7 +48,8 @@ class Go:
         gopath = build / "go/path"
         link = gopath / "src/heapwalk"
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
+        if link.resolve() != FIXTURES.resolve():  # Also one in a copied build directory.
+            link.unlink(missing_ok=True)
             try:
                 link.symlink_to(FIXTURES)
             except FileExistsError:
