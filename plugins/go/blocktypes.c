@@ -317,13 +317,19 @@ static bool push(struct go_block_types *b, hw_addr slot)
 	return true;
 }
 
+static bool may_lack_type(enum go_form form)
+{
+	return form == GO_FORM_STRING || form == GO_FORM_FUNC || form == GO_FORM_TABLE ||
+	       form == GO_FORM_DIRECTORY || form == GO_FORM_MAP;
+}
+
 bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 {
 	struct what what = {guess->desc, guess->func, guess->form, 0};
 	struct go_place place;
 	uint32_t sure, state, index, how = guess->how;
 
-	if ((!guess->desc && guess->form != GO_FORM_STRING && guess->form != GO_FORM_FUNC) ||
+	if ((!guess->desc && !may_lack_type(guess->form)) ||
 	    !go_block_place(b, guess->at, &place) || guess->at < place.first)
 		return true;
 	sure = go_guess_fits(b, &place, guess);

@@ -22,10 +22,16 @@ enum go_form {
 	GO_FORM_FUNC,      /* A func value: its code, then what it captured. desc: NULL, or the
 			    * header's. */
 	GO_FORM_CHAN,      /* runtime.hchan. desc: the channel's type. */
-	GO_FORM_TABLE,     /* internal/runtime/maps.table. desc: the map's type. */
-	GO_FORM_DIRECTORY, /* Its pointers to tables. */
-	GO_FORM_MAP,       /* runtime.hmap, maps.Map. */
+	GO_FORM_TABLE,     /* internal/runtime/maps.table. desc: the map's type; NULL: not known, */
+	GO_FORM_DIRECTORY, /* Its pointers to tables. Likewise. */
+	GO_FORM_MAP,       /* runtime.hmap, maps.Map. Likewise. */
 };
+
+/* What the runtime makes its containers of: their parts see all of what they point at. */
+static inline bool go_form_is_container(enum go_form form)
+{
+	return form >= GO_FORM_CHAN;
+}
 
 /* How it is known. Ordered: a larger one is surer. */
 enum go_how {
@@ -122,10 +128,16 @@ bool go_blocks_is_typed(const struct go_block_types *blocks, uint64_t number);
 bool go_blocks_add_variable(struct go_block_types *blocks, const struct go_variable *variable);
 /* Takes a guess for what it is worth; false when out of memory. */
 bool go_blocks_offer(struct go_block_types *blocks, const struct go_guess *guess);
-/* typefit.c: how sure a guess is: 0: it is refused. */
+/* typefit.c: would an object of so many bytes have got a slot of this size? */
+bool go_place_is_class_of(const struct go_runtime *rt, const struct go_place *place,
+			  uint64_t bytes);
+/* How sure a guess is: 0: it is refused. */
 uint32_t go_guess_fits(struct go_block_types *blocks, const struct go_place *place,
 		       const struct go_guess *guess);
 const struct go_desc *go_place_header(struct go_block_types *blocks, const struct go_place *place);
+/* typestructs.c: offers what a block that nothing typed leads to is by its contents, when it is a
+ * part of one of the runtime's containers; *is_one_ret then. */
+bool go_seed_struct(struct go_block_types *blocks, const struct go_place *place, bool *is_one_ret);
 /* typespread.c: offers what the pointers of values lead to. */
 bool go_spread_values(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
 		      uint64_t count, enum go_how how);

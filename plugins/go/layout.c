@@ -452,6 +452,14 @@ static const struct row rows[GO_FIELDS] = {
     [GO_MAP_WRITING] = {{"internal/runtime/maps.Map", "writing", "internal/runtime/maps/map.go"}, {{24, 34, 1}}},
     [GO_MAP_TOMBSTONEPOSSIBLE] = {{"internal/runtime/maps.Map", "tombstonePossible", "internal/runtime/maps/map.go"}, {{25, 35, 1}}},
     [GO_MAP_CLEARSEQ] = {{"internal/runtime/maps.Map", "clearSeq", "internal/runtime/maps/map.go"}, {{24, 40, 8}}},
+
+    /* src/runtime/chan.go */
+    [GO_HCHAN_SIZE] = {{"runtime.hchan", NULL, "runtime/chan.go"}, {{12, 96, 0}, {23, 104, 0}, {25, 112, 0}}},
+    [GO_HCHAN_QCOUNT] = {{"runtime.hchan", "qcount", "runtime/chan.go"}, {{12, 0, 8}}},
+    [GO_HCHAN_DATAQSIZ] = {{"runtime.hchan", "dataqsiz", "runtime/chan.go"}, {{12, 8, 8}}},
+    [GO_HCHAN_BUF] = {{"runtime.hchan", "buf", "runtime/chan.go"}, {{12, 16, 8}}},
+    [GO_HCHAN_ELEMSIZE] = {{"runtime.hchan", "elemsize", "runtime/chan.go"}, {{12, 24, 2}}},
+    [GO_HCHAN_ELEMTYPE] = {{"runtime.hchan", "elemtype", "runtime/chan.go"}, {{12, 32, 8}, {23, 40, 8}}},
 };
 /* clang-format on */
 

@@ -30,8 +30,7 @@ const struct go_desc *go_place_header(struct go_block_types *blocks, const struc
 	return addr ? go_types_at(go_block_types_cache(blocks), addr) : NULL;
 }
 
-/* Would an object of so many bytes have got a slot of this size? */
-static bool is_class_of(const struct go_runtime *rt, const struct go_place *place, uint64_t bytes)
+bool go_place_is_class_of(const struct go_runtime *rt, const struct go_place *place, uint64_t bytes)
 {
 	const uint64_t all = bytes + (place->first - place->slot);
 	const struct go_span *span = place->span;
@@ -79,7 +78,7 @@ static uint32_t fit_values(struct go_block_types *blocks, const struct go_place 
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
 	const struct go_desc *header = go_place_header(blocks, place);
 	const uint64_t size = g->desc->head.size;
-	const bool is_exact = g->at == place->first && is_class_of(rt, place, g->bytes);
+	const bool is_exact = g->at == place->first && go_place_is_class_of(rt, place, g->bytes);
 
 	if (!size || g->bytes < size || g->bytes % size ||
 	    g->bytes > place->first + place->bytes - g->at ||
@@ -106,7 +105,8 @@ static uint32_t fit_string(struct go_block_types *blocks, const struct go_place 
 {
 	if (!place->is_noscan || !g->bytes || g->bytes > place->first + place->bytes - g->at)
 		return 0;
-	if (g->at == place->first && is_class_of(go_blocks_runtime(blocks), place, g->bytes))
+	if (g->at == place->first &&
+	    go_place_is_class_of(go_blocks_runtime(blocks), place, g->bytes))
 		return FITS;
 	return place->span->elemsize == TINY ? FITS : WEAK;
 }
@@ -118,7 +118,7 @@ static uint32_t fit_struct(struct go_block_types *blocks, const struct go_place 
 	const struct go_desc *desc = go_blocks_known(blocks, which);
 
 	if (g->at != place->first || place->is_noscan ||
-	    !is_class_of(go_blocks_runtime(blocks), place, size))
+	    !go_place_is_class_of(go_blocks_runtime(blocks), place, size))
 		return 0;
 	return !desc || (desc->head.size == size && has_bits(blocks, place, desc, size)) ? FITS : 0;
 }
@@ -129,7 +129,7 @@ static uint32_t fit_map(struct go_block_types *blocks, const struct go_place *pl
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
 	uint64_t b;
 
-	if (g->desc->is_swiss)
+	if (g->desc ? g->desc->is_swiss : rt->layout.minor >= 24)
 		return fit_struct(blocks, place, g, GO_KNOWN_MAP, rt->layout.at[GO_MAP_SIZE]);
 	if (rt->layout.at[GO_HMAP_SIZE] == GO_NONE)
 		return 0;
@@ -155,7 +155,7 @@ static uint32_t fit_chan(struct go_block_types *blocks, const struct go_place *p
 	buffer = elem->head.ptrdata ? 0 : words[1] * elem->head.size;
 	if ((!elem->head.ptrdata || !words[1]) != place->is_noscan)
 		return 0;
-	return !hchan || is_class_of(rt, place, hchan->head.size + buffer) ? FITS : 0;
+	return !hchan || go_place_is_class_of(rt, place, hchan->head.size + buffer) ? FITS : 0;
 }
 
 static uint32_t fit_func(struct go_block_types *blocks, const struct go_place *place,
@@ -198,7 +198,7 @@ uint32_t go_guess_fits(struct go_block_types *blocks, const struct go_place *pla
 	case GO_FORM_DIRECTORY:
 	default:
 		fits = g->at == place->first && !place->is_noscan && g->bytes <= DIRECTORY_MAX &&
-			       is_class_of(go_blocks_runtime(blocks), place, g->bytes)
+			       go_place_is_class_of(go_blocks_runtime(blocks), place, g->bytes)
 			   ? FITS
 			   : 0;
 	}

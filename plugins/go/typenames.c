@@ -140,6 +140,14 @@ void go_block_type_name(struct go_block_types *blocks, const struct go_block_typ
 	case GO_FORM_DIRECTORY:
 		snprintf(buf, size, "[]*maps.table");
 		break;
+	case GO_FORM_MAP:
+		if (!type->desc) {
+			snprintf(buf, size, "%s",
+				 go_blocks_runtime(blocks)->layout.minor >= 24 ? "maps.Map"
+									       : "runtime.hmap");
+			break;
+		}
+		/* fallthrough */
 	default:
 		snprintf(buf, size, "%s", is_list ? "[]" : "");
 		go_desc_full_name(types, type->desc, buf + strlen(buf), size - strlen(buf));

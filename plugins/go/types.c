@@ -13,6 +13,7 @@ enum {
 	TFLAG_DIRECT = 1 << 5, /* 1.26. */
 	FLAG_DIRECT = 1 << 5,  /* Beside the kind, to 1.25. */
 	ITAB_BYTES = 24,
+	AROUND = 1 << 8,
 };
 
 struct piece {
@@ -35,6 +36,7 @@ struct go_types {
 	uint64_t list_count, list_room;
 	const struct go_desc **by_name; /* Then by index; those of go_types_scan(). */
 	uint64_t by_name_count;
+	struct known around[AROUND]; /* go_types_around()'s last answers. */
 	void *scratch;
 	uint64_t scratch_size;
 	bool is_broken;
@@ -175,6 +177,11 @@ static const struct go_moduledata *module_with(const struct go_runtime *rt, hw_a
 		if (addr >= rt->modules[i].types && addr < rt->modules[i].etypes)
 			return &rt->modules[i];
 	return NULL;
+}
+
+bool go_types_hold(const struct go_runtime *rt, hw_addr addr)
+{
+	return module_with(rt, addr) != NULL;
 }
 
 /* Descriptors that package reflect made are objects of the heap. */
@@ -461,6 +468,31 @@ const struct go_desc *go_types_named(const struct go_types *types, const char *n
 	const struct go_desc *const *all = go_types_all_named(types, name, &count);
 
 	return count ? all[0] : NULL;
+}
+
+static uint32_t around_rank(const struct go_desc *desc)
+{
+	return (desc->head.tflag & GO_TFLAG_NAMED ? 0 : 2) + (strncmp(desc->name, "chan ", 5) == 0);
+}
+
+const struct go_desc *go_types_around(struct go_types *types, uint8_t kind, hw_addr part)
+{
+	struct known *memo = &types->around[((part >> 3) + kind) % AROUND];
+	struct go_desc *best = NULL;
+
+	if (memo->addr == part + kind)
+		return memo->desc;
+	for (uint64_t i = 0; i < types->list_count; i++) {
+		struct go_desc *d = types->list[i];
+
+		if (d->head.kind != kind || (kind == GO_KIND_MAP ? d->bucket : d->elem) != part)
+			continue;
+		if (!best || around_rank(d) > around_rank(best) ||
+		    (around_rank(d) == around_rank(best) && d->head.addr < best->head.addr))
+			best = d;
+	}
+	*memo = (struct known){part + kind, best};
+	return best;
 }
 
 /* Not through the cache of answers: nearly all places are none. */

@@ -110,6 +110,12 @@ uint64_t go_desc_path(struct go_types *types, const struct go_desc *desc, uint64
 /* Every descriptor between types and etypes of the modules, by trying every place where one
  * could be. False when out of memory or stopped. */
 bool go_types_scan(struct go_types *types);
+/* A channel of elements of a type (kind GO_KIND_CHAN), a map with buckets or groups of one
+ * (GO_KIND_MAP); NULL when there is none. Of several one without a name of its own, of channels one
+ * for both directions, then the lowest. */
+const struct go_desc *go_types_around(struct go_types *types, uint8_t kind, hw_addr part);
+/* Do descriptors of the program's file lie there? */
+bool go_types_hold(const struct go_runtime *rt, hw_addr addr);
 /* After that: the first of a name among those that were found; NULL when there is none. */
 const struct go_desc *go_types_named(const struct go_types *types, const char *name);
 /* All of a name, one after the other. */

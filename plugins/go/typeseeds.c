@@ -246,8 +246,8 @@ bool go_seed_all(struct go_block_types *blocks)
 	return true;
 }
 
-/* A block that no typed value leads to: a func value when its first word is the entry of a
- * function and no pointer, and else with whatever interfaces it has. */
+/* A block that no typed value leads to: a part of a container; a func value when its first word is
+ * the entry of a function and no pointer, and else with whatever interfaces it has. */
 static bool seed_words(struct go_block_types *blocks, const struct go_place *place)
 {
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
@@ -257,6 +257,10 @@ static bool seed_words(struct go_block_types *blocks, const struct go_place *pla
 	bool is_one;
 
 	if (go_blocks_is_typed(blocks, place->number))
+		return true;
+	if (!go_seed_struct(blocks, place, &is_one))
+		return false;
+	if (is_one)
 		return true;
 	for (hw_addr at = place->first; at < end; at += sizeof(bits) * 64 - 8) {
 		const hw_addr to = end - at < sizeof(bits) * 64 ? end : at + sizeof(bits) * 64;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-	BUFFER_AT = 16, /* runtime.hchan.buf, behind qcount and dataqsiz. */
 	GROUPS_AT = 16, /* maps.table.groups.data. */
 	SLICE_CAP = 16, /* Of a slice's three words. */
 	DIRECTORY_MAX = 1 << 24,
@@ -226,6 +225,8 @@ static bool spread_map(struct go_block_types *blocks, const struct go_desc *map,
 	const struct go_desc *group;
 	uint64_t directory = 0, length = 0;
 
+	if (!map)
+		return rt->layout.minor >= 24 || spread_known(blocks, GO_KNOWN_HMAP, at);
 	if (!map->is_swiss)
 		return spread_buckets(blocks, map, at);
 	group = go_types_at(go_block_types_cache(blocks), map->bucket);
@@ -253,7 +254,8 @@ static bool spread_directory(struct go_block_types *blocks, const struct go_desc
 
 static bool spread_table(struct go_block_types *blocks, const struct go_desc *map, hw_addr at)
 {
-	const struct go_desc *group = go_types_at(go_block_types_cache(blocks), map->bucket);
+	const struct go_desc *group =
+	    map ? go_types_at(go_block_types_cache(blocks), map->bucket) : NULL;
 	uint64_t groups, mask, bytes;
 
 	if (!group || !go_blocks_word(blocks, at + GROUPS_AT, &groups) || !groups ||
@@ -266,10 +268,12 @@ static bool spread_table(struct go_block_types *blocks, const struct go_desc *ma
 static bool spread_chan(struct go_block_types *blocks, const struct go_desc *chan, hw_addr at)
 {
 	const struct go_desc *elem = go_types_at(go_block_types_cache(blocks), chan->elem);
+	const struct go_layout *l = &go_blocks_runtime(blocks)->layout;
 	uint64_t room, buffer, bytes;
 
-	if (!elem || !elem->head.ptrdata || !go_blocks_word(blocks, at + 8, &room) || !room ||
-	    !go_blocks_word(blocks, at + BUFFER_AT, &buffer) ||
+	if (!elem || !elem->head.ptrdata ||
+	    !go_blocks_word(blocks, at + l->at[GO_HCHAN_DATAQSIZ], &room) || !room ||
+	    !go_blocks_word(blocks, at + l->at[GO_HCHAN_BUF], &buffer) ||
 	    __builtin_mul_overflow(room, elem->head.size, &bytes))
 		return true;
 	return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, elem, buffer, bytes);

@@ -7,8 +7,13 @@
  *                   and a capacity. Guessed: they could be a pointer and numbers
  *   else            not known: at the start of a block all of it, behind it an unknown part
  *
+ * What it points at has a say: strings are bytes without pointers, slices arrays; a block that is
+ * known to be a value, a map, a channel or their parts is neither. A word behind the address of a
+ * type descriptor is that type's (reflect.Value), its number no length.
+ *
  * Stack slots and registers are never guessed at: what stands beside them may be anything. */
 #include "views.h"
+#include "blocktypes.h"
 #include "ledger.h"
 #include "sizeclasses.h"
 
@@ -119,8 +124,9 @@ static uint64_t element_size(const struct hw_extent *extent, uint64_t size, uint
 	return 1;
 }
 
+/* element_known: 0 when the type of the block does not say it. */
 static bool see_slice(const struct hw_reference *r, const struct hw_extent *extent,
-		      const struct go_around *a, struct hw_view *ret)
+		      uint64_t element_known, const struct go_around *a, struct hw_view *ret)
 {
 	const uint64_t length = a->words[GO_AROUND_SLOT + 1];
 	const uint64_t capacity = a->words[GO_AROUND_SLOT + 2];
@@ -128,9 +134,11 @@ static bool see_slice(const struct hw_reference *r, const struct hw_extent *exte
 	uint64_t element = 1;
 
 	if (!is_number(a, GO_AROUND_SLOT + 1) || !is_number(a, GO_AROUND_SLOT + 2) || !capacity ||
-	    capacity > room || length > capacity)
+	    capacity > room / (element_known ? element_known : 1) || length > capacity)
 		return false;
-	if (r->value - r->block <= extent->head)
+	if (element_known)
+		element = element_known;
+	else if (r->value - r->block <= extent->head)
 		element = element_size(extent, room, capacity);
 	ret->kind = HW_VIEW_SLICE;
 	ret->confidence = HW_GUESSED;
@@ -153,11 +161,39 @@ static bool see_string(const struct hw_reference *r, const struct go_around *a, 
 	return true;
 }
 
+/* What the type of a block lets references to it be. */
+struct may_be {
+	bool string, slice;
+	uint64_t element; /* Of a slice; 0: not known. */
+};
+
+static struct may_be what_may_see(const struct go_runtime *rt, hw_addr block)
+{
+	const struct go_span *span = go_span_find(rt, block);
+	const bool has_pointers = span && !(span->spanclass & 1);
+	struct may_be may = {!has_pointers, true, 0};
+	struct go_block_type type;
+
+	if (!go_block_type(rt->block_types, block, &type) || type.how == GO_HOW_VIEW)
+		return may;
+	if (type.form == GO_FORM_ARRAY)
+		may.element = type.desc->head.size;
+	may.string = may.string && (type.form == GO_FORM_STRING || may.element == 1);
+	may.slice = type.form == GO_FORM_STRING || type.form == GO_FORM_ARRAY;
+	return may;
+}
+
+static bool is_after_type(const struct go_runtime *rt, const struct go_around *a)
+{
+	return a->is_there[0] && a->words[0] % 8 == 0 && go_types_hold(rt, a->words[0]);
+}
+
 bool go_view(void *handle, uint32_t heap, const struct hw_reference *r, struct hw_view *ret)
 {
 	const struct go_runtime *rt = go_runtime_of(handle, heap);
 	struct hw_extent extent = {.below = r->size - 1};
 	struct go_around around = {.is_there = {false}};
+	struct may_be may;
 	bool is_typed;
 
 	if (!rt || !r->slot || r->slot % 8)
@@ -171,6 +207,10 @@ bool go_view(void *handle, uint32_t heap, const struct hw_reference *r, struct h
 		return false;
 	if (is_number(&around, 0) && go_view_interface(rt, around.words[0], r, ret))
 		return true;
+	if (is_after_type(rt, &around))
+		return false;
+	may = what_may_see(rt, r->block);
 	go_extent(handle, heap, r->block, r->size, &extent);
-	return see_slice(r, &extent, &around, ret) || see_string(r, &around, ret);
+	return (may.slice && see_slice(r, &extent, may.element, &around, ret)) ||
+	       (may.string && see_string(r, &around, ret));
 }

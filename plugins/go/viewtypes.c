@@ -120,7 +120,13 @@ static bool slot_in_block(struct go_block_types *blocks, hw_addr addr, struct ty
 	struct go_block_type type;
 	uint64_t size, index;
 
-	if (!go_block_type(blocks, addr, &type) || !type.desc || addr < type.first)
+	if (!go_block_type(blocks, addr, &type) || addr < type.first)
+		return false;
+	if (go_form_is_container(type.form)) {
+		ret->slot.kind = GO_SLOT_UNSAFE;
+		return true;
+	}
+	if (!type.desc)
 		return false;
 	if (type.form != GO_FORM_VALUE && type.form != GO_FORM_ARRAY && type.form != GO_FORM_FUNC)
 		return false;
@@ -159,6 +165,15 @@ static bool see_pointer(const struct go_desc *elem, const struct hw_reference *r
 	       see_bytes(r, elem->head.size, ret);
 }
 
+/* The runtime's lists of its own structs (a map's overflow buckets, a P's timers): what they have
+ * room for is its business, nothing that a program keeps. */
+static bool is_private(const struct go_desc *elem)
+{
+	const char *name = elem->name + (elem->name[0] == '*');
+
+	return strncmp(name, "runtime.", 8) == 0 && name[8] >= 'a' && name[8] <= 'z';
+}
+
 static bool see_lengths(const struct go_runtime *rt, const struct typed_slot *s, uint64_t element,
 			const struct hw_reference *r, struct hw_view *ret)
 {
@@ -194,6 +209,8 @@ static bool see_slot(const struct go_runtime *rt, const struct typed_slot *s,
 	case GO_SLOT_STRING:
 		return see_lengths(rt, s, 1, r, ret);
 	case GO_SLOT_SLICE:
+		if (elem && is_private(elem))
+			return see_all(r, ret);
 		return (elem || s->pointee_size) &&
 		       see_lengths(rt, s, elem ? elem->head.size : s->pointee_size, r, ret);
 	case GO_SLOT_INTERFACE:

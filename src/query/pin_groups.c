@@ -154,6 +154,7 @@ static void add(struct hw_pin_group *group, const struct hw_pin *pin)
 	group->visible += pin->sight.visible;
 	group->wasted += pin->wasted;
 	group->slack += pin->sight.slack;
+	hw_pins_guessed_add(&group->guessed, pin);
 }
 
 static gint by_waste(gconstpointer a, gconstpointer b)

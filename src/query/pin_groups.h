@@ -27,6 +27,7 @@ struct hw_pin_group {
 	uint64_t blocks, size, size_min, size_max;
 	/* Of those whose visible part is known. */
 	uint64_t known, known_size, visible, visible_min, visible_max, wasted, slack;
+	struct hw_pins_guessed guessed; /* A part of these. */
 	uint64_t kinds[HW_PIN_KINDS];
 	uint32_t confidence; /* enum hw_confidence: the worst. */
 };

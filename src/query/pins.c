@@ -206,6 +206,16 @@ static gint by_waste(gconstpointer a, gconstpointer b)
 	return x->block < y->block ? -1 : x->block > y->block;
 }
 
+void hw_pins_guessed_add(struct hw_pins_guessed *guessed, const struct hw_pin *pin)
+{
+	if (!pin->sight.is_known || pin->sight.confidence != HW_GUESSED)
+		return;
+	guessed->blocks++;
+	guessed->size += pin->size;
+	guessed->visible += pin->sight.visible;
+	guessed->wasted += pin->wasted;
+}
+
 static void add_pin(struct hw_pins *p, const struct hw_pin *pin)
 {
 	g_array_append_val(p->pins, *pin);
@@ -218,6 +228,7 @@ static void add_pin(struct hw_pins *p, const struct hw_pin *pin)
 	p->visible += pin->sight.visible;
 	p->wasted += pin->wasted;
 	p->slack += pin->sight.slack;
+	hw_pins_guessed_add(&p->guessed, pin);
 }
 
 static void judge(struct scan *s, struct hw_pins *p)

@@ -39,6 +39,14 @@ struct hw_pin {
 	struct hw_pin_holder holders[HW_PIN_HOLDERS]; /* The first ones, by node and slot. */
 };
 
+/* Of pins whose visible part is known: those that rest on a guess (HW_GUESSED). */
+struct hw_pins_guessed {
+	uint64_t blocks, size, visible, wasted;
+};
+
+/* Adds a pin that is one of them; does nothing with others. */
+void hw_pins_guessed_add(struct hw_pins_guessed *guessed, const struct hw_pin *pin);
+
 struct hw_pins {
 	GArray *pins; /* struct hw_pin, by wasted (not known: 0), then size, descending, then
 		       * address. */
@@ -46,6 +54,7 @@ struct hw_pins {
 	uint64_t known;      /* Of blocks: those whose visible part is known, */
 	uint64_t known_size; /* and of these: */
 	uint64_t visible, wasted, slack;
+	struct hw_pins_guessed guessed; /* A part of these. */
 	uint64_t min;
 	uint64_t excused; /* Interior-only blocks that are no pins by the rules above. */
 };

@@ -25,6 +25,16 @@ void hw_report_pin_site(struct hw_answer *a, const char *key, const GArray *call
 	hw_answer_list_end(a);
 }
 
+void hw_report_pins_guessed_json(struct hw_answer *a, const struct hw_pins_guessed *guessed)
+{
+	hw_answer_begin(a, "guessed", NULL);
+	hw_answer_field(a, "blocks", NULL, hw_count(guessed->blocks));
+	hw_answer_field(a, "size", NULL, hw_size(guessed->size));
+	hw_answer_field(a, "visible", NULL, hw_size(guessed->visible));
+	hw_answer_field(a, "wasted", NULL, hw_size(guessed->wasted));
+	hw_answer_end(a);
+}
+
 static void group_json(struct hw_answer *a, struct hw_session *s, const struct hw_pin_groups *gs,
 		       const struct hw_pin_group *g)
 {
@@ -45,6 +55,7 @@ static void group_json(struct hw_answer *a, struct hw_session *s, const struct h
 	hw_answer_field(a, "visible_max", NULL, g->known ? hw_size(g->visible_max) : hw_null());
 	hw_answer_field(a, "wasted", NULL, hw_size(g->wasted));
 	hw_answer_field(a, "slack", NULL, hw_size(g->slack));
+	hw_report_pins_guessed_json(a, &g->guessed);
 	hw_answer_begin(a, "kinds", NULL);
 	for (uint32_t k = 0; k < HW_PIN_KINDS; k++)
 		hw_answer_field(a, hw_pin_kind_names[k], NULL, hw_count(g->kinds[k]));
@@ -137,17 +148,24 @@ static void group_text(struct hw_answer *a, struct hw_session *s, const struct h
 	g_autofree char *sizes = from_to(a, g->size_min, g->size_max);
 	g_autofree char *views = through(a, g);
 	g_autofree char *wasted = hw_answer_size(a, g->wasted);
+	g_autofree char *guessed = NULL;
 	const char *verb = gs->by == HW_PINS_HOLDER ? "keeps"
 			   : gs->by == HW_PINS_SITE ? "made"
 						    : ":";
 	char buf[32];
 
+	if (g->guessed.blocks) {
+		g_autofree char *part = hw_answer_size(a, g->guessed.wasted);
+
+		guessed = g->guessed.blocks == g->known
+			      ? g_strdup(" (guessed)")
+			      : g_strdup_printf(" (of it %s guessed)", part);
+	}
 	hw_answer_gap(a);
 	hw_answer_line(a, HW_TONE_PLAIN, "%s%s%s %s block%s of %s through %s: %s wasted%s", name,
 		       *verb == ':' ? "" : " ", verb, hw_text_count(buf, sizeof(buf), g->blocks),
 		       g->blocks == 1 ? "" : "s", sizes, views,
-		       g->known ? wasted : "not known how much",
-		       g->known && g->confidence == HW_GUESSED ? " (guessed)" : "");
+		       g->known ? wasted : "not known how much", guessed ? guessed : "");
 }
 
 void hw_report_pin_groups_text(struct hw_answer *a, struct hw_session *s,

@@ -12,4 +12,6 @@ void hw_report_pin_groups_json(struct hw_answer *answer, struct hw_session *sess
 			       const struct hw_pin_groups *groups, uint32_t limit);
 void hw_report_pin_groups_text(struct hw_answer *answer, struct hw_session *session,
 			       const struct hw_pin_groups *groups, uint32_t limit);
+/* JSON: the object "guessed". */
+void hw_report_pins_guessed_json(struct hw_answer *a, const struct hw_pins_guessed *guessed);
 #endif

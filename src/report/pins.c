@@ -95,6 +95,7 @@ static void pins_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_field(a, "visible", NULL, hw_size(p->visible));
 	hw_answer_field(a, "wasted", NULL, hw_size(p->wasted));
 	hw_answer_field(a, "slack", NULL, hw_size(p->slack));
+	hw_report_pins_guessed_json(a, &p->guessed);
 	hw_answer_end(a);
 	hw_answer_field(a, "min", NULL, hw_size(p->min));
 	hw_answer_field(a, "excused", NULL, hw_count(p->excused));
@@ -139,6 +140,19 @@ static void pin_text(struct hw_answer *a, struct hw_session *s, const struct hw_
 	hw_answer_gap(a);
 	hw_answer_line(a, HW_TONE_TITLE, "%s: %s", block, seen);
 	hw_holder_path_text(a, s, &path, STEPS_SHOWN);
+}
+
+static void guessed_text(struct hw_answer *a, const struct hw_pins *p)
+{
+	g_autofree char *wasted = hw_answer_size(a, p->guessed.wasted);
+	char buf[32];
+
+	if (p->guessed.blocks)
+		hw_answer_line(a, HW_TONE_PLAIN,
+			       "Of these %s %s guessed, from words beside the pointers that can be "
+			       "lengths: %s wasted.",
+			       hw_text_count(buf, sizeof(buf), p->guessed.blocks),
+			       p->guessed.blocks == 1 ? "is" : "are", wasted);
 }
 
 static void known_text(struct hw_answer *a, const struct hw_pins *p, const char *min)
@@ -194,6 +208,8 @@ static void pins_text(struct hw_answer *a, struct hw_session *s, const struct hw
 		    "No block of %s or more is held by interior pointers or views alone.", min);
 	if (p->known)
 		known_text(a, p, min);
+	if (hw_session_is_complete(s))
+		guessed_text(a, p);
 	if (p->blocks > p->known)
 		unknown_text(a, p, min);
 	if (p->blocks && !hw_session_is_complete(s))
