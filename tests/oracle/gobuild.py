@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 
+import goaltered
 from dump import Failed, Skip
 
 MATRIX = ["1.12.17", "1.13.15", "1.14.15", "1.15.15", "1.16.15", "1.17.13", "1.18.10", "1.19.13",
@@ -28,6 +29,8 @@ VARIANTS = {
     "cshared": ["-buildmode", "c-shared"],
     "cshared-stripped": ["-buildmode", "c-shared", "-ldflags", "-s -w"],
     "arenas": [],
+    "altered": [],  # With another runtime: goaltered.py.
+    "altered-stripped": ["-ldflags", "-s -w"],
 }
 
 
@@ -73,9 +76,12 @@ class Go:
         if cgo and not shutil.which("gcc"):
             raise Skip("gcc is not installed")
         target.parent.mkdir(parents=True, exist_ok=True)
+        flags = VARIANTS[variant]
+        if variant.startswith("altered"):
+            flags = [*flags, "-overlay", str(goaltered.overlay(self, target.parent / "altered"))]
         part = target.with_name(f"{target.name}.{os.getpid()}")
         done = subprocess.run(
-            ["nice", "-n", "5", str(self.root / "bin/go"), "build", "-p", "2", *VARIANTS[variant],
+            ["nice", "-n", "5", str(self.root / "bin/go"), "build", "-p", "2", *flags,
              "-o", str(part), f"heapwalk/{fixture}"],
             env={**self.env(build, cgo), **({"GOEXPERIMENT": "arenas"} if variant == "arenas" else {})}, cwd=build, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=600, check=False)
