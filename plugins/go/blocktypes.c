@@ -2,6 +2,7 @@
 /* blocktypes.c -- the type of every block: four bytes a slot, a queue of blocks whose values are
  * to be followed, and a table of the different types. */
 #include "blocktypes.h"
+#include "closures.h"
 #include <string.h>
 
 enum {
@@ -44,6 +45,7 @@ struct go_block_types {
 	struct go_variable *variables; /* By address. */
 	uint64_t variable_count, variable_room;
 	const struct go_desc *known[GO_KNOWN_STRUCTS];
+	struct go_closures *closures; /* NULL until the first func value. */
 	struct window windows[2];
 	bool no_memory;
 };
@@ -323,6 +325,29 @@ static bool may_lack_type(enum go_form form)
 	       form == GO_FORM_DIRECTORY || form == GO_FORM_MAP;
 }
 
+/* What a func value is a struct of. */
+static bool find_closure(struct go_block_types *b, const struct go_place *place,
+			 const struct go_guess *guess, const struct go_desc **ret, uint32_t *how)
+{
+	*ret = go_place_header(b, place);
+	if (*ret || place->bytes <= 8)
+		return true;
+	if (!b->closures)
+		b->closures = go_closures_new(b);
+	if (!b->closures)
+		return false;
+	if (go_closures_find(b->closures, b, place, guess->func, ret) == GO_CLOSURE_CERTAIN &&
+	    *how < GO_HOW_CODE)
+		*how = GO_HOW_CODE;
+	return true;
+}
+
+bool go_block_is_unclear(const struct go_block_types *b, const struct go_block_type *type)
+{
+	return type->form == GO_FORM_FUNC && !type->desc && b->closures &&
+	       go_closures_knows(b->closures, type->func);
+}
+
 bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 {
 	struct what what = {guess->desc, guess->func, guess->form, 0};
@@ -338,8 +363,8 @@ bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 	if (sure == 1)
 		how = GO_HOW_VIEW;
 	state = b->slots[place.number];
-	if (guess->form == GO_FORM_FUNC)
-		what.desc = go_place_header(b, &place);
+	if (guess->form == GO_FORM_FUNC && !find_closure(b, &place, guess, &what.desc, &how))
+		return false;
 	if (how < GO_HOW_HEADER && how_of(state) == GO_HOW_HEADER && sure == sure_of(state))
 		how = GO_HOW_HEADER;
 	if (!is_better(b, state, &what, sure, how))
@@ -497,6 +522,7 @@ void go_block_types_free(struct go_block_types *b)
 		resize(b, b->pages, b->page_count + 1, 0, sizeof(*b->pages));
 	if (b->first)
 		resize(b, b->first, b->rt->heap.span_count + 1, 0, sizeof(*b->first));
+	go_closures_free(b->closures);
 	go_types_free(b->types);
 	b->rt->host->resize(b->rt->host->self, b, 1, 0, sizeof(*b));
 }

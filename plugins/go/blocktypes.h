@@ -19,8 +19,8 @@ enum go_form {
 	GO_FORM_VALUE = 0, /* One of desc. */
 	GO_FORM_STRING,    /* Bytes of a string. desc: NULL. */
 	GO_FORM_ARRAY,     /* What a slice of desc points at, or buckets, or groups of slots. */
-	GO_FORM_FUNC,      /* A func value: its code, then what it captured. desc: NULL, or the
-			    * header's. */
+	GO_FORM_FUNC,      /* A func value: its code, then what it captured. desc: NULL, the
+			    * header's, or that of closures.h. */
 	GO_FORM_CHAN,      /* runtime.hchan. desc: the channel's type. */
 	GO_FORM_TABLE,     /* internal/runtime/maps.table. desc: the map's type; NULL: not known, */
 	GO_FORM_DIRECTORY, /* Its pointers to tables. Likewise. */
@@ -39,6 +39,7 @@ enum go_how {
 	GO_HOW_VIEW,       /* A string or slice of a part of it: a guess. */
 	GO_HOW_PROPAGATED, /* A pointer in a typed value. */
 	GO_HOW_CLOSURE,    /* Its first word is a function. */
+	GO_HOW_CODE,       /* And code says of which type the struct is (closures.h). */
 	GO_HOW_DEBUG,      /* A pointer in a variable of debug info. */
 	GO_HOW_INTERFACE,  /* The first word of an interface that points at it. */
 	GO_HOW_HEADER,     /* The runtime's own record of the block. */
@@ -82,6 +83,8 @@ struct go_types *go_block_types_cache(struct go_block_types *blocks);
 bool go_block_place(const struct go_block_types *blocks, hw_addr addr, struct go_place *ret);
 /* False when the type of the block that covers addr is not known. */
 bool go_block_type(const struct go_block_types *blocks, hw_addr addr, struct go_block_type *ret);
+/* A func value may be of several types: what is said of its words would be a guess. */
+bool go_block_is_unclear(const struct go_block_types *blocks, const struct go_block_type *type);
 /* The variable of debug info, or its part, that covers addr; NULL. */
 const struct go_variable *go_block_variable(const struct go_block_types *blocks, hw_addr addr);
 

@@ -35,6 +35,7 @@ bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret
 	    [GO_HOW_VIEW] = "view",
 	    [GO_HOW_PROPAGATED] = "propagated",
 	    [GO_HOW_CLOSURE] = "closure",
+	    [GO_HOW_CODE] = "code",
 	    [GO_HOW_DEBUG] = "debug info",
 	    [GO_HOW_INTERFACE] = "interface",
 	    [GO_HOW_HEADER] = "header",

@@ -122,7 +122,7 @@ static bool slot_in_block(struct go_block_types *blocks, hw_addr addr, struct ty
 
 	if (!go_block_type(blocks, addr, &type) || addr < type.first)
 		return false;
-	if (go_form_is_container(type.form)) {
+	if (go_form_is_container(type.form) || go_block_is_unclear(blocks, &type)) {
 		ret->slot.kind = GO_SLOT_UNSAFE;
 		return true;
 	}

@@ -96,7 +96,7 @@ def compare_blocks(heapwalk, core, lines, variant):
             at = starts[max(0, bisect.bisect_right(starts, int(addr, 16)) - 1)]
             if at <= int(addr, 16) < at + blocks[at][0]: # Else it is no block: a constant, a zero.
                 want[at].append((how, name))
-    may_hide = {"captured", "part"} | ({"global"} if variant == "stripped" else set())
+    may_hide = {"part"} | ({"global"} if variant == "stripped" else set())
     wrong, unknown = [], collections.Counter()
     for at, said in sorted(want.items()):
         size, found = blocks[at]

@@ -46,13 +46,27 @@ KINDS = {
     "interior field": ("interior", lambda size: 0),
     "interior struct": ("interior", lambda size: 0),
     "elements": ("interior", lambda size: 0),
+    "captured string": ("string", lambda size: 0),
+    "captured slice": ("slice", lambda size: 10),
+    "string by reference": ("string", lambda size: 0),
+    "slice by reference": ("slice", lambda size: size - 70),
+    "inlined here": ("string", lambda size: 0),
+    "inlined there": ("string", lambda size: 0),
+    "nested closure": ("string", lambda size: 0),
+    "receiver's string": ("string", lambda size: 0),
+    "receiver's slice": ("slice", lambda size: size - 8),
+    "large closure": ("string", lambda size: 0),
 }
 BARE = {"interior field", "interior struct", "elements"}
-# What a closure captured has no type descriptor; types that follow from others' are conservative.
-GUESSED, INFERRED = {"closure"}, {"map values", "elements"}
+# Types that follow from others' are conservative.
+BY_REFERENCE = {"string by reference", "slice by reference"}
+INFERRED = {"map values", "elements"} | BY_REFERENCE
+# The code that makes them says what they captured, in a stripped program too.
+BY_CODE = {"closure", "captured string", "captured slice", "inlined here", "inlined there", "nested closure",
+           "receiver's string", "receiver's slice", "large closure"}
 # Nothing in a stripped program tells it from a string's length.
 LENGTH_LIKE = {"beside a number"}
-WHOLE = 4
+WHOLE = 5
 PER_HOLDER = 20
 HOLDERS = 11
 
@@ -83,10 +97,10 @@ def compare(name, pin, size, visible, variant):
     """What is wrong with a listed pin; "" for nothing."""
     is_known = name not in BARE or variant == "normal"
     kind, slack = KINDS[name]
-    if variant == "normal" and name not in GUESSED | INFERRED and pin["confidence"] != "exact":
+    if (variant == "normal" or name in BY_CODE) and name not in INFERRED and pin["confidence"] != "exact":
         return f"{name}: {pin['confidence']}"
-    if name in GUESSED and pin["confidence"] != "guessed":
-        return f"{name}: {pin['confidence']}, though nothing has its type"
+    if name in BY_REFERENCE and pin["confidence"] != "conservative":
+        return f"{name}: {pin['confidence']}"
     wanted = (size, visible, size - visible, kind, slack(size)) if is_known else (size, None, None, kind, None)
     found = tuple(pin[k] for k in ("size", "visible", "wasted", "kind", "slack"))
     return "" if found == wanted else f"{name}: {found}, not {wanted}"
