@@ -156,7 +156,9 @@ static bool run_show(struct run *run, GError **error)
 	if (!hw_words_address(run->args[1], &addr, error) ||
 	    !hw_show_query(run->session, addr, &show, error))
 		return false;
+	hw_show_fields(run->session, hw_given.strings, &show);
 	hw_report_show(&run->answer, run->session, &show, hw_given.strings);
+	hw_show_clear(&show);
 	return true;
 }
 
@@ -662,6 +664,7 @@ static const struct command commands[] = {
 	     "SIZE may have a unit: 4k, 4KiB, 1MiB. --json is --format ndjson.",
      .own = HW_OPTIONS_BLOCKS},
     {.name = "show",
+     .mode = HW_STOP_ALL,
      .args = "TARGET ADDRESS",
      .least = 2,
      .most = 2,
@@ -669,8 +672,9 @@ static const struct command commands[] = {
      .run = run_show,
      .touch = touch_show,
      .summary = "What is at an address",
-     .more = "The mapping, the symbol, the block, and which words near the address are\n"
-	     "addresses themselves. Contents stay private without --show-strings.",
+     .more = "The mapping, the symbol, the block, what it is made of, as far as its type is\n"
+	     "known, and which words near the address are addresses themselves. Strings, bytes\n"
+	     "and keys of maps stay private without --show-strings.",
      .own = HW_OPTIONS_SHOW},
     {.name = "roots",
      .mode = HW_STOP_ALL,

@@ -263,7 +263,47 @@ struct hw_typed {
 	uint32_t reserved;
 	const char *how; /* "header", "interface", "propagated": a constant of the plugin's. */
 };
-enum { HW_FIELD_STRINGS = 1 /* field() may show contents of the target: keys of maps. */ };
+enum {
+	/* field(), fields(): contents of the target may be shown: keys of maps, strings, bytes. */
+	HW_FIELD_STRINGS = 1,
+};
+
+/* A part of a value that has no parts itself, or that is not taken apart; during fields(). */
+enum hw_part_kind {
+	HW_PART_OTHER = 0, /* Raw bytes and what is kept private: nothing is told. */
+	HW_PART_BOOL,
+	HW_PART_INT,
+	HW_PART_UINT,
+	HW_PART_FLOAT,
+	HW_PART_POINTER,
+	HW_PART_STRING,
+	HW_PART_SLICE,
+	HW_PART_INTERFACE,
+	HW_PART_MAP,
+	HW_PART_CHAN,
+	HW_PART_FUNC,
+	HW_PART_MORE, /* No part: `length` more of those in `name` are left out. */
+	HW_PART_KINDS
+};
+
+struct hw_part {
+	uint32_t struct_size;
+	uint32_t kind;    /* enum hw_part_kind. */
+	const char *name; /* "next", "[3].key"; "" for the value itself. All strings are borrowed
+			   * for the call; valid UTF-8 is not promised. */
+	const char *type; /* Of the part. */
+	hw_addr addr;     /* Where it stands. */
+	uint64_t size;
+	uint64_t number; /* BOOL, UINT: the value; INT: in two's complement; FLOAT: of a double. */
+	hw_addr target; /* Where it leads: its first byte, for an interface its data. 0: nowhere. */
+	const char *target_type; /* Of what is there, of what an interface holds, or a function's
+				  * name; NULL: not known. */
+	uint64_t length;         /* STRING: bytes; SLICE, MAP, CHAN: elements. */
+	uint64_t capacity;       /* SLICE, CHAN. */
+	const char *text;        /* STRING and bytes, when they may be shown: their contents, up to
+				  * some length; else NULL. */
+	uint64_t text_size;      /* Bytes of it, zeros included. */
+};
 
 /* A variable that debug info knows, or a member of one; during variables(). The two types are
  * those of DW_AT_go_runtime_type: offsets from moduledata.types, 0 when there is none. */
@@ -604,6 +644,11 @@ struct hw_plugin {
 	 * "[3].key", "" for a part that is not worth a name (what a map is made of). Cut at size
 	 * - 1 bytes; valid UTF-8 is not promised. False when it is not known. */
 	bool (*field)(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t size);
+	/* Optional (NULL); after types(). What the block or variable that covers addr is made of,
+	 * in order, as far as it is worth listing. A long list begins with the element that covers
+	 * addr. False when that is not known. */
+	bool (*fields)(void *handle, hw_addr addr, uint32_t flags,
+		       void (*receiver)(void *self, const struct hw_part *part), void *self);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

@@ -103,6 +103,9 @@ bool go_desc_is_map_part(const struct go_desc *desc);
 bool go_types(void *handle);
 bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret);
 bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t size);
+/* typevalues.c */
+bool go_fields(void *handle, hw_addr addr, uint32_t flags,
+	       void (*receiver)(void *self, const struct hw_part *part), void *self);
 
 /* Between blocktypes.c and typespread.c, typeseeds.c, typefit.c. */
 struct go_guess {

@@ -254,4 +254,5 @@ const struct hw_plugin hw_plugin_go = {
     .types = go_types,
     .type_of = go_type_of,
     .field = go_field,
+    .fields = go_fields,
 };

@@ -113,6 +113,10 @@ bool hw_heaps_type_of(const struct hw_heaps *heaps, uint32_t index, hw_addr bloc
 bool hw_heaps_field(const struct hw_heaps *heaps, hw_addr slot, uint32_t flags, char *buf,
 		    size_t size);
 
+/* As fields(): what a block or variable is made of. */
+bool hw_heaps_fields(const struct hw_heaps *heaps, hw_addr addr, uint32_t flags,
+		     void (*receiver)(void *self, const struct hw_part *part), void *self);
+
 /* As site(): who allocated a block. */
 bool hw_heaps_site(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
 		   void (*receiver)(void *self, const struct hw_call *call), void *self);

@@ -56,3 +56,16 @@ bool hw_heaps_field(const struct hw_heaps *heaps, hw_addr slot, uint32_t flags, 
 	}
 	return false;
 }
+
+bool hw_heaps_fields(const struct hw_heaps *heaps, hw_addr addr, uint32_t flags,
+		     void (*receiver)(void *self, const struct hw_part *part), void *self)
+{
+	for (guint i = 0; i < heaps->instances->len; i++) {
+		const struct hw_instance *in = heaps->instances->pdata[i];
+
+		if (in->has_types && in->plugin->fields &&
+		    in->plugin->fields(in->handle, addr, flags, receiver, self))
+			return true;
+	}
+	return false;
+}

@@ -122,8 +122,8 @@ bool hw_session_root_word(const struct hw_session *s, const struct hw_root_ref *
 	return register_word(s, &s->roots->nodes[ref->root], ret);
 }
 
-/* Only questions that name types pay for them. An interrupt shows in the stop flag. */
-static void find_types(struct hw_session *s)
+/* Only questions that name types pay for them. */
+void hw_session_types(struct hw_session *s)
 {
 	if (s->has_types)
 		return;
@@ -134,7 +134,7 @@ static void find_types(struct hw_session *s)
 
 static bool plugin_type(struct hw_session *s, uint32_t block, struct hw_typed *ret)
 {
-	find_types(s);
+	hw_session_types(s);
 	return hw_heaps_type_of(s->heaps, hw_table_heap(s->table, block),
 				hw_table_addr(s->table, block), ret);
 }
@@ -170,7 +170,7 @@ char *hw_session_field(struct hw_session *s, hw_addr slot, bool strings)
 {
 	char text[4096];
 
-	find_types(s);
+	hw_session_types(s);
 	if (!slot ||
 	    !hw_heaps_field(s->heaps, slot, strings ? HW_FIELD_STRINGS : 0, text, sizeof(text)))
 		return NULL;

@@ -39,6 +39,9 @@ void hw_session_root_refs(const struct hw_session *session, uint32_t root, uint6
 bool hw_session_root_word(const struct hw_session *session, const struct hw_root_ref *ref,
 			  uint64_t *ret);
 
+/* Has plugins work out what blocks are; the first time only. The next ones do so by themselves. An
+ * interrupt shows in the stop flag. */
+void hw_session_types(struct hw_session *session);
 /* From the allocator or its plugin, else from the vtable its first word points at (guessed);
  * NULL when not known. Borrowed from the session. */
 const char *hw_session_type(struct hw_session *session, uint32_t block);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looks one address up in the mappings, the symbols and the blocks of its heap. */
 #include "query/show.h"
+#include "query/graph.h"
+#include <string.h>
 
 static void find_place(struct hw_session *session, hw_addr addr, struct hw_place *ret)
 {
@@ -65,6 +67,103 @@ static void read_words(struct hw_session *session, struct hw_show *show)
 			find_place(session, word->value, &word->to);
 		show->word_count++;
 	}
+}
+
+static void clear_field(gpointer item)
+{
+	struct hw_show_field *field = item;
+
+	g_free(field->name);
+	g_free(field->type);
+	g_free(field->target_type);
+	g_free(field->text);
+}
+
+/* Any bytes as text: as Go would write them between quotes. */
+static char *escape(const char *bytes, uint64_t size)
+{
+	GString *text = g_string_new(NULL);
+
+	for (uint64_t i = 0; i < size;) {
+		const gunichar c = g_utf8_get_char_validated(bytes + i, (gssize)(size - i));
+		const uint8_t byte = (uint8_t)bytes[i];
+		const bool is_char = c != (gunichar)-1 && c != (gunichar)-2 && g_unichar_isprint(c);
+
+		if (is_char && byte != '"' && byte != '\\')
+			g_string_append_unichar(text, c);
+		else if (is_char)
+			g_string_append_printf(text, "\\%c", byte);
+		else
+			g_string_append_printf(text, "\\x%02x", byte);
+		i += is_char ? (uint64_t)g_unichar_to_utf8(c, NULL) : 1;
+	}
+	return g_string_free(text, FALSE);
+}
+
+static char *copy_text(const char *text)
+{
+	return text ? g_utf8_make_valid(text, -1) : NULL;
+}
+
+static void take_part(void *self, const struct hw_part *part)
+{
+	const struct hw_show_field field = {
+	    .kind = MIN(part->kind, HW_PART_KINDS - 1),
+	    .name = copy_text(part->name),
+	    .type = copy_text(part->type),
+	    .addr = part->addr,
+	    .size = part->size,
+	    .number = part->number,
+	    .target = part->target,
+	    .target_type = copy_text(part->target_type),
+	    .length = part->length,
+	    .capacity = part->capacity,
+	    .text = part->text ? escape(part->text, part->text_size) : NULL,
+	    .is_text_cut =
+		part->text_size < (part->kind == HW_PART_STRING ? part->length : part->size),
+	};
+
+	g_array_append_val(((struct hw_show *)self)->fields, field);
+}
+
+/* Types are followed through all of a heap, which is more than a stop's budget reads. */
+static void find_fields(struct hw_session *session, struct hw_show *show, bool strings)
+{
+	struct hw_typed typed;
+	const char *name;
+
+	if (session->process && hw_process_mode(session->process) == HW_STOP_BUDGET)
+		return;
+	if (show->has_block) {
+		name = hw_heaps_type_name(session->heaps, show->block.type);
+		show->type = *name ? name : NULL;
+		show->type_from = show->type ? "allocator" : NULL;
+		if (show->type || show->block.state != HW_LIVE)
+			return;
+	}
+	hw_session_types(session);
+	if (show->has_block &&
+	    hw_heaps_type_of(session->heaps, show->place.heap->id, show->block.addr, &typed)) {
+		show->type = hw_heaps_type_name(session->heaps, typed.type);
+		show->type_from = typed.how;
+	}
+	hw_heaps_fields(session->heaps, show->addr, strings ? HW_FIELD_STRINGS : 0, take_part,
+			show);
+}
+
+void hw_show_fields(struct hw_session *session, bool strings, struct hw_show *show)
+{
+	show->fields = g_array_new(FALSE, FALSE, sizeof(struct hw_show_field));
+	g_array_set_clear_func(show->fields, clear_field);
+	if (show->has_block || show->place.object)
+		find_fields(session, show, strings);
+}
+
+void hw_show_clear(struct hw_show *show)
+{
+	if (show->fields)
+		g_array_unref(show->fields);
+	show->fields = NULL;
 }
 
 bool hw_show_query(struct hw_session *session, hw_addr addr, struct hw_show *ret, GError **error)

@@ -2,6 +2,7 @@
 /* `heapwalk show`: the mapping, the symbol, the block and the words at an address. The
  * target's contents are private: of a word only an address is told, unless strings
  * were asked for. */
+#include "report/fields.h"
 #include "report/owners.h"
 #include "report/report.h"
 #include <inttypes.h>
@@ -43,8 +44,7 @@ static void mapping_json(struct hw_answer *a, const struct hw_show *s)
 	hw_answer_end(a);
 }
 
-static void block_json(struct hw_answer *a, const struct hw_session *session,
-		       const struct hw_show *s)
+static void block_json(struct hw_answer *a, const struct hw_show *s)
 {
 	const struct hw_block *b = &s->block;
 	g_autofree char *label = s->place.heap ? hw_session_heap_label(s->place.heap) : NULL;
@@ -60,11 +60,10 @@ static void block_json(struct hw_answer *a, const struct hw_session *session,
 	hw_answer_field(a, "state", NULL, hw_text(hw_state_names[b->state]));
 	hw_answer_field(a, "heap", NULL, hw_text(label));
 	hw_answer_field(a, "arena", NULL, hw_count(b->arena));
-	hw_answer_field(a, "type", NULL, hw_text(hw_heaps_type_name(session->heaps, b->type)));
+	hw_answer_field(a, "type", NULL, hw_text(s->type ? s->type : ""));
+	hw_answer_field(a, "type_from", NULL, hw_text(s->type_from));
 	hw_answer_field(a, "offset", NULL, hw_size(s->addr - b->addr));
-	/* Members of the type, for blocks whose type is laid out: none is yet. */
-	hw_answer_list(a, "fields", NULL);
-	hw_answer_list_end(a);
+	hw_report_fields_json(a, s);
 	hw_answer_end(a);
 }
 
@@ -94,11 +93,9 @@ static void place_text(struct hw_answer *a, const struct hw_show *s)
 		hw_answer_field(a, NULL, "contents", hw_text("not in the target"));
 }
 
-static void block_text(struct hw_answer *a, const struct hw_session *session,
-		       const struct hw_show *s)
+static void block_text(struct hw_answer *a, const struct hw_show *s)
 {
 	const struct hw_block *b = &s->block;
-	const char *type = hw_heaps_type_name(session->heaps, b->type);
 	g_autofree char *label = NULL, *where = NULL, *size = NULL;
 
 	if (!s->place.heap)
@@ -118,8 +115,8 @@ static void block_text(struct hw_answer *a, const struct hw_session *session,
 	g_free(where);
 	where = g_strdup_printf("%s, arena %u", label, b->arena);
 	hw_answer_field(a, NULL, "heap", hw_text(where));
-	if (*type)
-		hw_answer_field(a, NULL, "type", hw_text(type));
+	if (s->type)
+		hw_answer_field(a, NULL, "type", hw_text(s->type));
 }
 
 /* What a word points at, for people. Free with g_free(). */
@@ -223,22 +220,38 @@ static void emit_words(struct hw_answer *a, const struct hw_show *s, bool string
 			       s->word_count - told);
 }
 
+/* Of a typed variable outside the heaps. */
+static void variable_json(struct hw_answer *a, const struct hw_show *s)
+{
+	if (s->has_block || !s->fields->len) {
+		hw_answer_field(a, "variable", NULL, hw_null());
+		return;
+	}
+	hw_answer_begin(a, "variable", NULL);
+	hw_report_fields_json(a, s);
+	hw_answer_end(a);
+}
+
 void hw_report_show(struct hw_answer *a, struct hw_session *session, const struct hw_show *s,
 		    bool strings)
 {
 	if (a->is_json) {
 		hw_answer_field(a, "address", NULL, hw_address(s->addr));
 		mapping_json(a, s);
-		block_json(a, session, s);
+		block_json(a, s);
 	} else if (s->place.mapping) {
 		g_autofree char *title = g_strdup_printf("0x%" PRIx64, s->addr);
 
 		hw_answer_line(a, HW_TONE_TITLE, "%s", title);
 		place_text(a, s);
-		block_text(a, session, s);
+		block_text(a, s);
 	} else {
 		hw_answer_line(a, HW_TONE_PLAIN, "Nothing is mapped at 0x%" PRIx64 ".", s->addr);
 	}
+	if (a->is_json)
+		variable_json(a, s);
+	else
+		hw_report_fields_text(a, s);
 	emit_words(a, s, strings);
 	hw_answer_completeness(a, &session->notes, false);
 }

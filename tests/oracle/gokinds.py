@@ -21,7 +21,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "golden"))
 import gobuild  # noqa: E402
+import golden  # noqa: E402
 from dump import Failed, Skip  # noqa: E402
 
 
@@ -54,7 +56,15 @@ def ask(heapwalk, *args):
                           capture_output=True, text=True, timeout=600, check=False)
     if done.returncode:
         raise Failed(f"{' '.join(args)}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
-    return json.loads(done.stdout)
+    answer = json.loads(done.stdout)
+    if args[0] != "plugin":
+        try:
+            golden.validate(args[0], answer)
+        except AssertionError as why:
+            raise Failed(str(why)) from None
+        except golden.Skip:
+            pass
+    return answer
 
 
 def compare_descriptors(heapwalk, core, lines):
@@ -126,6 +136,64 @@ def compare_paths(heapwalk, core, lines):
     return len(said[::9]), wrong
 
 
+def written(text):
+    """Bytes as `show` writes them; those of the fixture are ASCII."""
+    return "".join("\\" + chr(b) if b in b'"\\' else chr(b) if 32 <= b < 127 else f"\\x{b:02x}"
+                   for b in text[:256])
+
+
+def found_fields(show, addr):
+    """Like the fixture's lines, by name; offsets from the value, where the block has a header before
+    it. Functions have no address there."""
+    found = {}
+    before = int(addr, 16) - int(show["block"]["address"], 16)
+    for f in show["block"]["fields"]:
+        if f["kind"] == "more":
+            continue
+        value = f["value"]
+        if f["kind"] == "interface":
+            value = f["target_type"] and f["target_type"].replace(" ", "")
+        elif f["kind"] in ("slice", "map", "chan", "pointer"):
+            value = f["address"]
+        found[f["name"] or "-"] = [
+            str(f["offset"] - before), str(f["size"]), f["kind"], value or "-",
+            *(str(-1 if f[key] is None else f[key]) for key in ("length", "capacity")), f["type"]]
+    return found
+
+
+def compare_fields(heapwalk, core, lines):
+    """Of every third block: each is a run that works out all types."""
+    want, texts = collections.defaultdict(dict), collections.defaultdict(dict)
+    for line in lines:
+        if line.startswith("field "):
+            _, addr, name, rest = line.split(" ", 3)
+            want[addr][name] = rest.split(" ", 6)
+        elif line.startswith("text "):
+            _, addr, name, text = line.split(" ")
+            texts[addr][name] = written(bytes.fromhex(text))
+    wrong = []
+    chosen = sorted(want, key=lambda addr: (-len(want[addr]), int(addr, 16)))[::3]
+    for addr in chosen:
+        show = ask(heapwalk, "show", str(core), addr)["data"]
+        if not show["block"]:  # A value of no size: no block.
+            continue
+        found = found_fields(show, addr)
+        wrong += [f"{addr} {name}: {found.get(name)}, not {f}" for name, f in want[addr].items()
+                  if found.get(name) != f]
+        if set(found) - set(want[addr]):
+            wrong.append(f"{addr}: no such fields: {sorted(set(found) - set(want[addr]))[:4]}")
+        if any(f["text"] is not None for f in show["block"]["fields"]):
+            wrong.append(f"{addr}: shows a string without being asked")
+        if texts[addr]:
+            show = ask(heapwalk, "show", str(core), addr, "--show-strings")["data"]
+            told = {f["name"] or "-": f["text"] for f in show["block"]["fields"] if f["text"] is not None}
+            if told != texts[addr]:
+                wrong.append(f"{addr}: {told}, not {texts[addr]}")
+    if len(chosen) < 8:
+        wrong.append(f"only {len(chosen)} blocks with fields")
+    return sum(len(want[addr]) for addr in chosen), wrong
+
+
 def toolchains(build, args):
     if not args:
         return {go.version: go for go in gobuild.own()} or {"go": "Go is not installed"}
@@ -145,13 +213,15 @@ def check(build, go, variant):
         count, wrong = compare_descriptors(build / "heapwalk", core, lines)
         blocks, more, said = compare_blocks(build / "heapwalk", core, lines, variant)
         wrong += more
+        fields, more = compare_fields(build / "heapwalk", core, lines)
+        wrong += more
         paths = 0
         if variant == "normal":
             paths, more = compare_paths(build / "heapwalk", core, lines)
             wrong += more
     if count < 80 or blocks < 300:
         raise Failed(f"only {count} type descriptors and {blocks} blocks compared")
-    return f"{count} descriptors, {blocks} blocks, {paths} paths; {said}", wrong
+    return f"{count} descriptors, {blocks} blocks, {paths} paths, {fields} fields; {said}", wrong
 
 
 def main():
