@@ -3,6 +3,7 @@
  * asks of types. */
 #include "blocktypes.h"
 #include "ledger.h"
+#include "views.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,12 @@ bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret
 	char name[NAME_MAX_BYTES];
 	uint32_t *known;
 
+	if (rt && go_in_user_arena(rt, block)) {
+		ret->type = rt->host->type(rt->host->self, "user arena chunk");
+		ret->how = "allocator";
+		ret->confidence = HW_EXACT;
+		return true;
+	}
 	if (!rt || !go_block_type(rt->block_types, block, &type))
 		return false;
 	known = go_blocks_host_type(rt->block_types, block);

@@ -11,6 +11,9 @@
  * known to be a value, a map, a channel or their parts is neither. A word behind the address of a
  * type descriptor is that type's (reflect.Value), its number no length.
  *
+ * A chunk of a user arena is one block, whose objects cannot be told apart: many are seen from
+ * other ones only. So nothing is said of a part of it.
+ *
  * Stack slots and registers are never guessed at: what stands beside them may be anything. */
 #include "views.h"
 #include "blocktypes.h"
@@ -183,6 +186,13 @@ static struct may_be what_may_see(const struct go_runtime *rt, hw_addr block)
 	return may;
 }
 
+bool go_in_user_arena(const struct go_runtime *rt, hw_addr addr)
+{
+	const struct go_span *span = go_span_find(rt, addr);
+
+	return span && span->flags & GO_SPAN_USER_ARENA;
+}
+
 static bool is_after_type(const struct go_runtime *rt, const struct go_around *a)
 {
 	return a->is_there[0] && a->words[0] % 8 == 0 && go_types_hold(rt, a->words[0]);
@@ -198,6 +208,11 @@ bool go_view(void *handle, uint32_t heap, const struct hw_reference *r, struct h
 
 	if (!rt || !r->slot || r->slot % 8)
 		return false;
+	if (go_in_user_arena(rt, r->block)) {
+		*ret = (struct hw_view){
+		    ret->struct_size, HW_VIEW_WHOLE, HW_CONSERVATIVE, 0, r->value, 0, 0};
+		return true;
+	}
 	if (go_view_typed(rt, r, &is_typed, ret))
 		return true;
 	if (is_typed)

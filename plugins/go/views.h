@@ -22,6 +22,9 @@ bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct 
 bool go_view_typed(const struct go_runtime *rt, const struct hw_reference *r, bool *is_typed_ret,
 		   struct hw_view *ret);
 
+/* Is it in a chunk of package arena? */
+bool go_in_user_arena(const struct go_runtime *rt, hw_addr addr);
+
 /* For struct hw_plugin. */
 bool go_view(void *handle, uint32_t heap, const struct hw_reference *reference,
 	     struct hw_view *ret);
