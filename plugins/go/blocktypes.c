@@ -29,6 +29,11 @@ struct window {
 	const uint8_t *bytes;
 };
 
+/* A slot, without a division to find it again. */
+struct queued {
+	uint32_t span, slot;
+};
+
 struct go_block_types {
 	const struct go_runtime *rt;
 	struct go_types *types;
@@ -40,7 +45,7 @@ struct go_block_types {
 	uint64_t what_count, what_room;
 	uint32_t *places; /* Open addressing: index into whats. */
 	uint64_t place_room;
-	hw_addr *queue; /* Slots to be followed, a ring. */
+	struct queued *queue; /* Slots to be followed, a ring. */
 	uint64_t queue_first, queue_count, queue_room;
 	struct go_variable *variables; /* By address. */
 	uint64_t variable_count, variable_room;
@@ -174,16 +179,9 @@ static const struct go_span *span_at(const struct go_block_types *b, hw_addr add
 	return span ? &heap->spans[span - 1] : NULL;
 }
 
-bool go_block_place(const struct go_block_types *b, hw_addr addr, struct go_place *ret)
+static void fill_place(const struct go_block_types *b, const struct go_span *span, uint64_t slot,
+		       struct go_place *ret)
 {
-	const struct go_span *span = span_at(b, addr);
-	uint64_t slot;
-
-	if (!span)
-		return false;
-	slot = (addr - span->start) / span->elemsize;
-	if (slot >= span->nelems)
-		return false;
 	ret->span = span;
 	ret->number = b->first[span - b->rt->heap.spans] + slot;
 	ret->slot = ret->first = span->start + slot * span->elemsize;
@@ -194,6 +192,19 @@ bool go_block_place(const struct go_block_types *b, hw_addr addr, struct go_plac
 		ret->first += 8;
 		ret->bytes -= 8;
 	}
+}
+
+bool go_block_place(const struct go_block_types *b, hw_addr addr, struct go_place *ret)
+{
+	const struct go_span *span = span_at(b, addr);
+	uint64_t slot;
+
+	if (!span)
+		return false;
+	slot = (addr - span->start) / span->elemsize;
+	if (slot >= span->nelems)
+		return false;
+	fill_place(b, span, slot, ret);
 	return true;
 }
 
@@ -302,11 +313,13 @@ static bool is_better(const struct go_block_types *b, uint32_t state, const stru
 	return how > how_of(state);
 }
 
-static bool push(struct go_block_types *b, hw_addr slot)
+static bool push(struct go_block_types *b, const struct go_place *place)
 {
+	const uint64_t span = (uint64_t)(place->span - b->rt->heap.spans);
+
 	if (b->queue_count == b->queue_room) {
 		const uint64_t room = b->queue_room ? b->queue_room * 2 : FIRST_ROOM;
-		hw_addr *more = resize(b, b->queue, b->queue_room, room, sizeof(*more));
+		struct queued *more = resize(b, b->queue, b->queue_room, room, sizeof(*more));
 
 		if (!more)
 			return false;
@@ -315,7 +328,8 @@ static bool push(struct go_block_types *b, hw_addr slot)
 		b->queue = more;
 		b->queue_room = room;
 	}
-	b->queue[(b->queue_first + b->queue_count++) & (b->queue_room - 1)] = slot;
+	b->queue[(b->queue_first + b->queue_count++) & (b->queue_room - 1)] =
+	    (struct queued){(uint32_t)span, (uint32_t)(place->number - b->first[span])};
 	return true;
 }
 
@@ -374,7 +388,7 @@ bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 		return !b->no_memory;
 	/* Same type, known better: nothing new to follow. */
 	if (index != (state & WHAT_MASK) && !(state & QUEUED)) {
-		if (!push(b, place.slot))
+		if (!push(b, &place))
 			return false;
 		state |= QUEUED;
 	}
@@ -426,7 +440,7 @@ static bool drain(struct go_block_types *b)
 	const struct hw_host *host = b->rt->host;
 
 	for (uint64_t done = 0; b->queue_count; done++) {
-		const hw_addr slot = b->queue[b->queue_first];
+		const struct queued next = b->queue[b->queue_first];
 		struct go_block_type type;
 		struct go_place place;
 
@@ -434,8 +448,7 @@ static bool drain(struct go_block_types *b)
 		b->queue_count--;
 		if (done % STOP_EVERY == 0 && host->stopped(host->self))
 			return false;
-		if (!go_block_place(b, slot, &place))
-			continue;
+		fill_place(b, &b->rt->heap.spans[next.span], next.slot, &place);
 		b->slots[place.number] &= ~(uint32_t)QUEUED;
 		type_at(b, &place, &type);
 		if (!go_spread_block(b, &place, &type))

@@ -50,14 +50,17 @@ static bool has_bits(struct go_block_types *blocks, const struct go_place *place
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
 	const hw_addr start = place->first;
 	const uint64_t checked = place->bytes < CHECKED_MAX ? place->bytes : CHECKED_MAX;
-	uint64_t have[CHECKED_WORDS] = {0}, want[CHECKED_WORDS] = {0};
+	const uint64_t used = (checked + 511) / 512 * 8; /* Most blocks have one word. */
+	uint64_t have[CHECKED_WORDS], want[CHECKED_WORDS];
 	const struct go_wanted got = {start, start + checked, have};
 	const struct go_wanted asked = {start, start + checked, want};
 
+	memset(have, 0, used);
+	memset(want, 0, used);
 	go_wanted_span(rt, &got, place->span);
 	return go_wanted_type(rt, &asked, start, start + bytes, &desc->head, start,
 			      start + bytes) &&
-	       memcmp(have, want, sizeof(have)) == 0;
+	       memcmp(have, want, used) == 0;
 }
 
 /* For a view of a part of an array: the values go on up to some end. */
