@@ -9,42 +9,6 @@
 #include "views.h"
 #include <string.h>
 
-enum {
-	ITAB_INTER = 0, /* runtime/runtime2.go, internal/abi/iface.go: itab. */
-	ITAB_TYPE = 8,
-	POINTER_ELEM = 48,     /* ptrType: type, elem. */
-	DIRECT_KIND = 1 << 5,  /* kindDirectIface, to 1.25. */
-	DIRECT_TFLAG = 1 << 5, /* TFlagDirectIface, 1.26. */
-};
-
-static bool is_descriptor(const struct go_runtime *rt, hw_addr addr)
-{
-	for (uint32_t i = 0; i < rt->module_count; i++)
-		if (addr >= rt->modules[i].types && addr < rt->modules[i].etypes)
-			return true;
-	return go_span_find(rt, addr) != NULL; /* Made by package reflect. */
-}
-
-/* The dynamic type of an interface whose first word this is. */
-static bool dynamic_type(const struct go_runtime *rt, uint64_t word, struct go_type *ret)
-{
-	struct go_type inter;
-	hw_addr addr[2];
-
-	/* An itab is never where descriptors are, but a descriptor's first words are its size and
-	 * ptrdata: no addresses. */
-	if (go_read(rt, word + ITAB_INTER, addr, sizeof(addr)) && is_descriptor(rt, addr[0]) &&
-	    is_descriptor(rt, addr[1]) && go_type_read(rt, addr[0], &inter) &&
-	    inter.kind == GO_KIND_INTERFACE)
-		return go_type_read(rt, addr[1], ret);
-	return is_descriptor(rt, word) && go_type_read(rt, word, ret);
-}
-
-static bool is_direct(const struct go_runtime *rt, const struct go_type *type)
-{
-	return rt->layout.minor >= 26 ? type->tflag & DIRECT_TFLAG : type->flags & DIRECT_KIND;
-}
-
 static bool see_bytes(const struct hw_reference *r, uint64_t size, struct hw_view *ret)
 {
 	if (size > r->block + r->size - r->value)
@@ -64,22 +28,28 @@ static bool see_all(const struct hw_reference *r, struct hw_view *ret)
 	return true;
 }
 
+static bool see_pointer(const struct go_desc *elem, const struct hw_reference *r,
+			struct hw_view *ret)
+{
+	return elem && elem->head.size > 1 && strncmp(elem->name, "runtime.", 8) != 0 &&
+	       see_bytes(r, elem->head.size, ret);
+}
+
 bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct hw_reference *r,
 		       struct hw_view *ret)
 {
-	struct go_type type, elem;
-	hw_addr addr;
+	struct go_types *types = rt->block_types ? go_block_types_cache(rt->block_types) : NULL;
+	const struct go_desc *desc = types ? go_types_at(types, word) : NULL;
 
-	if (word % 8 || !dynamic_type(rt, word, &type))
+	if (types && !desc)
+		desc = go_types_itab(types, word, NULL);
+	if (!desc)
 		return false;
-	if (!is_direct(rt, &type))
-		return see_bytes(r, type.size, ret);
-	switch (type.kind) {
+	if (!go_desc_is_direct(types, desc))
+		return see_bytes(r, desc->head.size, ret);
+	switch (desc->head.kind) {
 	case GO_KIND_POINTER:
-		/* What package unsafe makes of a *byte may be longer. */
-		return go_word(rt, type.addr + POINTER_ELEM, &addr) &&
-		       go_type_read(rt, addr, &elem) && elem.size > 1 &&
-		       see_bytes(r, elem.size, ret);
+		return see_pointer(go_types_at(types, desc->elem), r, ret);
 	case GO_KIND_CHAN:
 	case GO_KIND_FUNC:
 	case GO_KIND_MAP:
@@ -156,13 +126,6 @@ static bool find_slot(struct go_block_types *blocks, const struct hw_reference *
 	}
 	return variable && slot_in_value(go_block_types_cache(blocks), variable->desc,
 					 variable->addr, r->slot, ret);
-}
-
-static bool see_pointer(const struct go_desc *elem, const struct hw_reference *r,
-			struct hw_view *ret)
-{
-	return elem && elem->head.size > 1 && strncmp(elem->name, "runtime.", 8) != 0 &&
-	       see_bytes(r, elem->head.size, ret);
 }
 
 /* The runtime's lists of its own structs (a map's overflow buckets, a P's timers): what they have
