@@ -71,6 +71,11 @@ struct seeding {
 	bool ok;
 };
 
+static bool is_runtime(const char *name)
+{
+	return name && strncmp(name, "runtime.", 8) == 0;
+}
+
 static bool seed_variable(void *arg, const struct hw_variable_info *v)
 {
 	struct seeding *s = arg;
@@ -80,7 +85,8 @@ static bool seed_variable(void *arg, const struct hw_variable_info *v)
 					     .size = desc ? desc->head.size : 8,
 					     .desc = desc,
 					     .pointee_size = desc ? 0 : v->pointee_size,
-					     .is_slice = v->is_slice != 0};
+					     .is_slice = v->is_slice != 0,
+					     .is_runtime = is_runtime(v->name)};
 	struct go_guess guess = {.how = GO_HOW_DEBUG, .desc = desc};
 
 	if (desc && (!v->size || desc->head.size == v->size)) {
