@@ -201,7 +201,8 @@ struct hw_root {
 	hw_addr slot;     /* Where the word stands; 0: it stands nowhere (a register). */
 	const char *kind; /* As in the JSON: global tls local register stack goroutine
 			   * finalizer special heap-external. */
-	const char *name; /* Of the variable or slot; "" of a global: as the host knows it. */
+	const char *name; /* Of the variable or slot; "" of a global: as the host knows it, and
+			   * else by its section, with addr, size and type when they are given. */
 	uint64_t value;   /* With slot 0: the word itself. */
 	hw_addr addr;     /* Of the variable that the slot is a part of; 0: the slot's. */
 	uint64_t size;    /* Its bytes; 0: 8. */
@@ -212,6 +213,11 @@ struct hw_root {
 	int32_t line;       /* 0: not known. */
 	int32_t frame;      /* Number of the stack frame, 0 the innermost; -1: none. */
 	uint64_t goroutine; /* Id; 0: none. */
+	const char *note;   /* What else there is to say, for people: "30 timers". */
+	/* Of a slot in a frame: its canonical frame address, and the pc that the names of its
+	 * variables hold at. A variable that debug info has there gives its name. 0: none. */
+	hw_addr cfa;
+	hw_addr pc;
 };
 
 /* One reference to a block, for view(). */
@@ -319,6 +325,8 @@ struct hw_variable_info {
 				* that has no descriptor (is_slice); 0: not known. */
 	uint32_t is_slice;
 	uint32_t reserved2;
+	const char *path; /* The end of name that says which part of what the host names as a
+			   * whole this is: ".list", "[3].next", or "". */
 };
 typedef bool (*hw_variable_fn)(void *arg, const struct hw_variable_info *variable);
 
@@ -557,10 +565,16 @@ struct hw_host {
 	 * with a better holder than whatever points at the block: the graph does not follow
 	 * them from the block. */
 	void (*named_block)(void *self, hw_addr addr);
-	/* Every variable of a module that debug info gives an address in memory. A struct
+	/* Every variable of a module that debug info gives an address in memory, and data
+	 * without a name that they point at. A struct
 	 * whose type has no descriptor is told member by member. False of take: enough. Does
 	 * nothing without debug info. */
 	void (*variables)(void *self, uint32_t module, hw_variable_fn take, void *arg);
+
+	/* During roots(): what is reached only through the block at addr waits in a pool, to be
+	 * used again; the next collection lets go of it, or when it is no victim yet the one
+	 * after that. */
+	void (*pool)(void *self, hw_addr addr, bool is_victim);
 };
 
 /* Where the bytes of a raw output go. */
@@ -649,6 +663,9 @@ struct hw_plugin {
 	 * addr. False when that is not known. */
 	bool (*fields)(void *handle, hw_addr addr, uint32_t flags,
 		       void (*receiver)(void *self, const struct hw_part *part), void *self);
+	/* Optional (NULL). After types(): what a variable without a name, whose word at slot points
+	 * at a block, must be: "map[string]int", "sync.Map". False when it is not known. */
+	bool (*variable_type)(void *handle, hw_addr slot, char *buf, uint64_t size);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

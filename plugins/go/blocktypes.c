@@ -3,6 +3,7 @@
  * to be followed, and a table of the different types. */
 #include "blocktypes.h"
 #include "closures.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -466,11 +467,27 @@ bool go_blocks_add_variable(struct go_block_types *b, const struct go_variable *
 	return true;
 }
 
+/* Larger ones first, so that a part is found before the whole. */
+static int compare_variables(const void *a, const void *b)
+{
+	const struct go_variable *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x->size > y->size ? -1 : x->size < y->size;
+}
+
+void go_blocks_sort_variables(struct go_block_types *b)
+{
+	if (b->variable_count)
+		qsort(b->variables, b->variable_count, sizeof(*b->variables), compare_variables);
+}
+
 const struct go_variable *go_block_variable(const struct go_block_types *b, hw_addr addr)
 {
 	uint64_t low = 0, high = b->variable_count;
 
-	while (low < high) { /* The first one above; they come by address. */
+	while (low < high) { /* The first one above. */
 		const uint64_t middle = low + (high - low) / 2;
 
 		if (b->variables[middle].addr <= addr)

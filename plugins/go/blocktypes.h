@@ -72,7 +72,7 @@ struct go_variable {
 	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, to so many */
 	uint64_t pointee_size;      /* bytes, or a slice of such elements. */
 	bool is_slice;
-	bool is_runtime; /* Of package runtime: its lists see all that they have. */
+	const char *path; /* Of this part in what has a name: ".list", or "". */
 };
 
 struct go_block_types;
@@ -108,6 +108,8 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 bool go_fields(void *handle, hw_addr addr, uint32_t flags,
 	       void (*receiver)(void *self, const struct hw_part *part), void *self);
 
+bool go_variable_type(void *handle, hw_addr slot, char *buf, uint64_t size);
+
 /* Between blocktypes.c and typespread.c, typeseeds.c, typefit.c. */
 struct go_guess {
 	enum go_form form;
@@ -133,6 +135,7 @@ const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks);
 bool go_blocks_word(struct go_block_types *blocks, hw_addr addr, uint64_t *ret);
 bool go_blocks_is_typed(const struct go_block_types *blocks, uint64_t number);
 bool go_blocks_add_variable(struct go_block_types *blocks, const struct go_variable *variable);
+void go_blocks_sort_variables(struct go_block_types *blocks); /* When all have been added. */
 /* Takes a guess for what it is worth; false when out of memory. */
 bool go_blocks_offer(struct go_block_types *blocks, const struct go_guess *guess);
 /* typefit.c: would an object of so many bytes have got a slot of this size? */

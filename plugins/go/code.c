@@ -4,6 +4,7 @@
  * operand that all functions known to use it share. No decoder is needed: every byte that
  * could begin such an instruction is taken, what is none of them does not survive the
  * intersection. Which functions: FORMAT.md. */
+#include "code.h"
 #include "globals.h"
 #include "pclntab.h"
 #include <string.h>
@@ -77,7 +78,8 @@ static const struct rule rules[] = {
     {GLOBAL(cleanups),
      LEA,
      PICK_ONLY,
-     {"(*activeSweep).end", "freeSpecial", "runCleanups"}}, /* 1.25 and later */
+     {"(*activeSweep).end", "freeSpecial", "runCleanups"}},      /* 1.25 and later */
+    {GLOBAL(timers), LEA, PICK_ONLY, {"addtimer", "timeSleep"}}, /* up to 1.13 */
 };
 enum { RULES = sizeof(rules) / sizeof(*rules) };
 
@@ -162,28 +164,81 @@ static bool is_data(const struct go_runtime *rt, hw_addr addr)
 	return false;
 }
 
-static void scan_function(struct search *s, uint32_t rule, hw_addr entry, hw_addr end)
+/* False of fn: enough. */
+typedef bool (*operand_fn)(void *arg, hw_addr addr);
+
+static void each_operand(const struct go_runtime *rt, hw_addr entry, hw_addr end, uint8_t opcode,
+			 operand_fn fn, void *arg)
 {
 	uint64_t there, size = end - entry;
-	const uint8_t *code = s->rt->host->peek(s->rt->host->self, entry, &there);
+	const uint8_t *code = rt->host->peek(rt->host->self, entry, &there);
 
 	if (!code)
 		return;
 	size = size < there ? size : there;
 	size = size < FUNCTION_MAX ? size : FUNCTION_MAX;
-	s->functions[rule]++;
 	for (uint64_t i = 0; i + 6 <= size; i++) {
 		int extra = (code[i + 1] & 0xc7) == 5 ? immediate(code + i) : -1;
 		int32_t distance;
 		hw_addr addr;
 
-		if (extra < 0 || (rules[rule].opcode && code[i] != rules[rule].opcode))
+		if (extra < 0 || (opcode && code[i] != opcode))
 			continue;
 		memcpy(&distance, code + i + 2, sizeof(distance));
 		addr = entry + i + 6 + (uint64_t)extra + (uint64_t)(int64_t)distance;
-		if (is_data(s->rt, addr))
-			add_target(s, rule, addr);
+		if (is_data(rt, addr) && !fn(arg, addr))
+			return;
 	}
+}
+
+struct scanned {
+	struct search *search;
+	uint32_t rule;
+};
+
+static bool add_scanned(void *arg, hw_addr addr)
+{
+	const struct scanned *s = arg;
+
+	add_target(s->search, s->rule, addr);
+	return true;
+}
+
+static void scan_function(struct search *s, uint32_t rule, hw_addr entry, hw_addr end)
+{
+	struct scanned scanned = {s, rule};
+	uint64_t there;
+
+	if (!s->rt->host->peek(s->rt->host->self, entry, &there))
+		return;
+	s->functions[rule]++;
+	each_operand(s->rt, entry, end, rules[rule].opcode, add_scanned, &scanned);
+}
+
+struct operands {
+	hw_addr *list;
+	uint32_t count, most;
+};
+
+static bool add_operand(void *arg, hw_addr addr)
+{
+	struct operands *o = arg;
+
+	for (uint32_t i = 0; i < o->count; i++)
+		if (o->list[i] == addr)
+			return true;
+	if (o->count < o->most)
+		o->list[o->count++] = addr;
+	return o->count < o->most;
+}
+
+uint32_t go_code_operands(const struct go_runtime *rt, const struct go_func *func, hw_addr *ret,
+			  uint32_t most)
+{
+	struct operands operands = {ret, 0, most};
+
+	each_operand(rt, func->entry, func->end, 0, add_operand, &operands);
+	return operands.count;
 }
 
 /* sysUnused (1.18 and before) or sysUnusedOS (runtime/mem_linux.go) compares

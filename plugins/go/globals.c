@@ -329,5 +329,6 @@ bool go_find_globals(struct go *go, struct go_runtime *rt)
 	g->advise_unused = settle(rt, "adviseUnused", 0, code.advise_unused, &ways);
 	g->allfin = code.allfin;
 	g->cleanups = code.cleanups;
+	g->timers = code.timers;
 	return !go->host->stopped(go->host->self);
 }

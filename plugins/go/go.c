@@ -7,11 +7,11 @@
  * read.c reads. spans.c reads arenas and spans, pages.c what has no span, unswept.c what the sweep
  * will free; ledger.c and blocks.c answer. counters.c reads the runtime's counters for memstats.c
  * and classes.c; spanlist.c, pacer.c and about.c are more reports. bits.c and typemask.c know the
- * pointers of the heap, roots.c and rootstacks.c those into it. types.c, typekinds.c and
- * typeslots.c read type descriptors; views.c and viewtypes.c know how much of its block a
- * reference sees. pclntab.c, unwind.c and goroutines.c know functions and stacks, profile.c the
- * memory profile. blocktypes.c finds what every block is, from typeseeds.c over typespread.c, as
- * far as typefit.c agrees, and typefield.c tells. */
+ * pointers of the heap, roots.c, roottimers.c and rootstacks.c those into it, pools.c what waits in
+ * pools. types.c, typekinds.c and typeslots.c read type descriptors; views.c and viewtypes.c know
+ * how much of its block a reference sees. pclntab.c, unwind.c and goroutines.c know functions and
+ * stacks, profile.c the memory profile. blocktypes.c finds what every block is, from typeseeds.c
+ * and typeshapes.c over typespread.c, as far as typefit.c agrees, and typefield.c tells. */
 #include "blocktypes.h"
 #include "goroutines.h"
 #include "ledger.h"
@@ -255,4 +255,5 @@ const struct hw_plugin hw_plugin_go = {
     .type_of = go_type_of,
     .field = go_field,
     .fields = go_fields,
+    .variable_type = go_variable_type,
 };

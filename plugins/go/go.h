@@ -119,6 +119,7 @@ struct go_globals {
 	hw_addr scavenge;      /* memoryLimitGoal, gcPercentGoal: 1.19 and later. */
 	hw_addr allfin;        /* The list of blocks of the queue of finalizers. */
 	hw_addr cleanups;      /* runtime.gcCleanups, 1.25 and later. */
+	hw_addr timers;        /* runtime.timers, up to 1.13. */
 };
 
 /* How a global was found. */

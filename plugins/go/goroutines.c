@@ -238,9 +238,11 @@ static bool tell_all(const struct go_runtime *rt, go_goroutine_fn receiver, void
 	ok = c.sites && c.labels;
 	if (ok) {
 		go_clock_read(rt, &c.clock);
-		go_allgs_each(rt, tell, &c);
+		/* Whoever has enough did not see the rest. */
+		const bool is_whole = go_allgs_each(rt, tell, &c);
+
 		ok = !c.no_memory;
-		if (ok)
+		if (ok && is_whole)
 			tell_unread(&c);
 	}
 	if (c.cut)

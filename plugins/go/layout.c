@@ -151,9 +151,19 @@ static const struct row rows[GO_FIELDS] = {
     [GO_P_MSPANCACHE_BUF] = {{"runtime.p", "mspancache.buf", "runtime/runtime2.go"}, {{14, 4656, 1024}, {18, 3536, 1024}, {23, 3528, 1024}, {26, 3536, 1024}}},
     [GO_P_STATSSEQ] = {{"runtime.p", "statsSeq", "runtime/runtime2.go"}, {{16, 9940, 4}, {18, 8820, 4}, {19, 8828, 4}, {20, 8820, 4}, {21, 8828, 4}, {22, 8860, 4}, {23, 8836, 4}, {25, 9388, 4}, {26, 13668, 4}}},
     [GO_P_TIMERS] = {{"runtime.p", "timers", "runtime/runtime2.go"}, {{14, 10096, 24}, {16, 9952, 24}, {18, 8832, 24}, {19, 8840, 24}, {20, 8832, 24}, {21, 8840, 24}, {22, 8872, 24}, {23, 8840, 64}, {24, 8840, 72}, {25, 9392, 64}, {26, 13672, 64}}},
+    [GO_P_TIMERS_HEAP] = {{"runtime.p", "timers.heap", "runtime/runtime2.go"}, {{23, 8848, 24}, {24, 8848, 24}, {25, 9400, 24}, {26, 13680, 24}}},
     [GO_P_PAGETRACEBUF] = {{"runtime.p", "pageTraceBuf", "runtime/runtime2.go"}, {{20, 8897, 0}, {21, 8905, 0}, {22, 8937, 0}, {23, GO_NONE, 0}}},
     [GO_P_WBBUF] = {{"runtime.p", "wbBuf", "runtime/runtime2.go"}, {{12, 4896, 4120}, {14, 5960, 4120}, {16, 5824, 4112}, {18, 4704, 4112}, {19, 4712, 4112}, {20, 4704, 4112}, {21, 4712, 4112}, {22, 4744, 4112}, {23, 4720, 4112}, {25, 5272, 4112}, {26, 9552, 4112}}},
     [GO_P_GCW] = {{"runtime.p", "gcw", "runtime/runtime2.go"}, {{12, 4720, 176}, {14, 5784, 176}, {16, 5784, 40}, {18, 4664, 40}, {19, 4672, 40}, {20, 4664, 40}, {21, 4672, 40}, {22, 4704, 40}, {23, 4680, 40}, {25, 4680, 592}, {26, 4696, 4856}}},
+
+    /* src/runtime/time.go */
+    [GO_TIMER_WHEN] = {{"runtime.timer", "when", "runtime/time.go"}, {{12, 16, 8}, {14, 8, 8}, {23, 16, 8}, {25, 24, 8}}},
+    [GO_TIMER_PERIOD] = {{"runtime.timer", "period", "runtime/time.go"}, {{12, 24, 8}, {14, 16, 8}, {23, 24, 8}, {25, 32, 8}}},
+    [GO_TIMER_F] = {{"runtime.timer", "f", "runtime/time.go"}, {{12, 32, 8}, {14, 24, 8}, {23, 32, 8}, {25, 40, 8}}},
+    [GO_TIMER_ARG] = {{"runtime.timer", "arg", "runtime/time.go"}, {{12, 40, 16}, {14, 32, 16}, {23, 40, 16}, {25, 48, 16}}},
+    [GO_TIMER_STATUS] = {{"runtime.timer", "status", "runtime/time.go"}, {{14, 64, 4}, {23, GO_NONE, 0}}},
+    [GO_TIMER_STATE] = {{"runtime.timer", "state", "runtime/time.go"}, {{23, 9, 1}}},
+    [GO_TIMERSBUCKET_T] = {{"runtime.timersBucket", "t", "runtime/time.go"}, {{12, 40, 24}, {14, GO_NONE, 0}}},
 
     /* src/runtime/runtime2.go */
     [GO_G_SIZE] = {{"runtime.g", NULL, "runtime/runtime2.go"}, {{12, 376, 0}, {17, 392, 0}, {21, 408, 0}, {22, 424, 0}, {23, 432, 0}, {24, 440, 0}, {26, 456, 0}}},

@@ -143,9 +143,19 @@ enum go_field {
 	GO_P_MSPANCACHE_BUF,
 	GO_P_STATSSEQ,
 	GO_P_TIMERS,
+	GO_P_TIMERS_HEAP,
 	GO_P_PAGETRACEBUF,
 	GO_P_WBBUF,
 	GO_P_GCW,
+
+	/* runtime.timer, runtime.timersBucket: src/runtime/time.go */
+	GO_TIMER_WHEN,
+	GO_TIMER_PERIOD,
+	GO_TIMER_F,
+	GO_TIMER_ARG,
+	GO_TIMER_STATUS,
+	GO_TIMER_STATE,
+	GO_TIMERSBUCKET_T,
 
 	/* runtime.g: src/runtime/runtime2.go */
 	GO_G_SIZE,

@@ -33,21 +33,6 @@ void go_root_range(struct go_rooting *r, hw_addr from, hw_addr to)
 		go_root_slot(r, from);
 }
 
-bool go_root_mask(struct go_rooting *r, hw_addr base, hw_addr mask, uint64_t count)
-{
-	for (uint64_t at = 0; at < count && !r->is_over; at += MASK_PIECE) {
-		const uint64_t words = count - at < MASK_PIECE ? count - at : MASK_PIECE;
-		const uint8_t *bits = go_bytes(r->rt, mask + at / 8, (words + 7) / 8);
-
-		if (!bits)
-			return false;
-		for (uint64_t i = 0; i < words; i++)
-			if (bits[i / 8] >> (i % 8) & 1)
-				go_root_slot(r, base + (at + i) * 8);
-	}
-	return true;
-}
-
 static void begin_root(struct go_rooting *r, const char *kind, const char *name)
 {
 	r->root = (struct hw_root){
@@ -60,7 +45,31 @@ static void skip(struct go_rooting *r, hw_addr start, hw_addr end)
 		r->rt->host->skip(r->rt->host->self, start, end);
 }
 
-/* The host knows the names of variables. */
+/* The host knows the names of variables. Where it does not, it takes what is known here. */
+static void root_global(struct go_rooting *r, hw_addr slot)
+{
+	r->root.addr = go_pools_find(&r->pools, slot);
+	r->root.type = r->root.addr ? "sync.Pool" : NULL;
+	r->root.size = r->root.addr ? r->pools.size : 0;
+	go_root_slot(r, slot);
+}
+
+/* The words of [base, base + 8 * count) that a mask has. False: it is not there. */
+static bool root_mask(struct go_rooting *r, hw_addr base, hw_addr mask, uint64_t count)
+{
+	for (uint64_t at = 0; at < count && !r->is_over; at += MASK_PIECE) {
+		const uint64_t words = count - at < MASK_PIECE ? count - at : MASK_PIECE;
+		const uint8_t *bits = go_bytes(r->rt, mask + at / 8, (words + 7) / 8);
+
+		if (!bits)
+			return false;
+		for (uint64_t i = 0; i < words; i++)
+			if (bits[i / 8] >> (i % 8) & 1)
+				root_global(r, base + (at + i) * 8);
+	}
+	return true;
+}
+
 static void root_section(struct go_rooting *r, hw_addr start, hw_addr end,
 			 const struct go_slice *mask)
 {
@@ -69,11 +78,13 @@ static void root_section(struct go_rooting *r, hw_addr start, hw_addr end,
 	begin_root(r, "global", "");
 	if (mask->len < count)
 		count = mask->len;
-	if (!go_root_mask(r, start, mask->ptr, count)) {
+	if (!root_mask(r, start, mask->ptr, count)) {
 		r->rt->host->warn(r->rt->host->self, "go-global-masks", true,
 				  "the map of the pointers in 0x%llx to 0x%llx is not in the "
 				  "target: every word there counts as one",
 				  (unsigned long long)start, (unsigned long long)end);
+		r->root.addr = r->root.size = 0;
+		r->root.type = NULL;
 		go_root_range(r, start, end);
 	}
 	skip(r, start, end);
@@ -261,9 +272,11 @@ static void root_runtime(struct go_rooting *r)
 	for (uint64_t i = 0; i < r->rt->heap.arena_count; i++)
 		skip(r, r->rt->heap.arenas[i].base, r->rt->heap.arenas[i].base + GO_ARENA);
 	root_globals(r);
+	go_pools_tell(&r->pools);
 	root_queue(r);
 	root_cleanups(r);
 	root_specials(r);
+	go_root_timers(r);
 	go_root_stacks(r);
 	if (r->cut)
 		host->warn(host->self, "go-stacks-cut", true,
@@ -278,6 +291,7 @@ bool go_roots(void *handle)
 
 	for (uint64_t i = 0; i < go->count; i++) {
 		struct go_rooting *r;
+		bool has_pools;
 
 		if (go->runtimes[i].id == HW_NO_MODULE)
 			continue;
@@ -286,9 +300,12 @@ bool go_roots(void *handle)
 			r->rt = &go->runtimes[i];
 			r->sites = go_sites_new(r->rt);
 		}
-		if (r && r->sites)
+		has_pools = r && go_pools_init(&r->pools, r->rt);
+		if (has_pools && r->sites)
 			root_runtime(r);
-		if (!r || !r->sites || r->no_memory) {
+		if (r)
+			go_pools_clear(&r->pools);
+		if (!has_pools || !r->sites || r->no_memory) {
 			if (r) {
 				go_sites_free(r->sites);
 				go->host->resize(go->host->self, r, 1, 0, sizeof(*r));

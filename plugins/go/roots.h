@@ -4,12 +4,14 @@
 #define GO_ROOTS_H
 #include "bits.h"
 #include "goroutines.h"
+#include "pools.h"
 
 enum { GO_ROOT_NAME = 256, GO_ROOT_FILE = 1024 };
 
 struct go_rooting {
 	struct go_runtime *rt;
 	struct go_sites *sites;
+	struct go_pools pools;
 	/* Stands for whatever is being named; slot is set word by word. */
 	struct hw_root root;
 	char function[GO_ROOT_NAME];
@@ -25,8 +27,6 @@ struct go_rooting {
 void go_root_slot(struct go_rooting *r, hw_addr slot);
 /* Every word of [from, to). */
 void go_root_range(struct go_rooting *r, hw_addr from, hw_addr to);
-/* The words of [base, base + 8 * count) that a mask has. False: it is not there. */
-bool go_root_mask(struct go_rooting *r, hw_addr base, hw_addr mask, uint64_t count);
 
 /* The records of one goroutine: rootrecords.c */
 enum { GO_SUDOGS_MAX = 1024 }; /* Those of a larger select are left to the graph. */
@@ -41,6 +41,9 @@ void go_records_init(struct go_records *records, struct go_rooting *r, const str
 void go_records_see(struct go_records *records, hw_addr addr);
 /* Names what its g and the sudogs seen hold. */
 void go_records_name(struct go_records *records);
+
+/* roottimers.c: timers, and the other words of Ps. */
+void go_root_timers(struct go_rooting *r);
 
 /* rootstacks.c */
 void go_root_stacks(struct go_rooting *r);

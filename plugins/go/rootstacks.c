@@ -21,7 +21,8 @@ struct object {
 	hw_addr base;
 	uint64_t size;
 	uint64_t ptrdata;
-	hw_addr mask; /* 0: every word of it. */
+	hw_addr mask;    /* 0: every word of it. */
+	hw_addr pc, cfa; /* Of its frame. */
 	uint32_t frame;
 	bool is_scanned;
 };
@@ -178,7 +179,8 @@ static void add_objects(struct stack *s)
 		return;
 	at += 8;
 	for (uint64_t i = 0; i < count; i++, at += bytes) {
-		struct object object = {.frame = s->number};
+		struct object object = {
+		    .frame = s->number, .pc = s->frame.sym_pc, .cfa = s->frame.fp};
 		int64_t offset = 0;
 
 		if (!read_record(s, at, s->frame.func.module->rodata, &offset, &object))
@@ -194,27 +196,34 @@ static void add_objects(struct stack *s)
 	}
 }
 
-static void name_frame(struct stack *s)
+/* A place in the frame of a function that goes on at pc. */
+static void name_place(struct stack *s, const struct go_func *func, hw_addr pc, hw_addr cfa,
+		       uint32_t number)
 {
 	struct go_rooting *r = s->r;
 
 	r->root = (struct hw_root){.struct_size = sizeof(r->root),
 				   .kind = "goroutine",
-				   .name = "locals",
-				   .addr = s->frame.sp,
-				   .size = s->frame.fp - s->frame.sp,
 				   .function = r->function,
 				   .file = r->file,
 				   .module = r->rt->image.name,
-				   .frame = (int32_t)s->number,
-				   .goroutine = s->g->goid};
-	go_func_name(r->rt, s->frame.func.module, s->frame.func.name, r->function,
-		     sizeof(r->function));
+				   .frame = (int32_t)number,
+				   .goroutine = s->g->goid,
+				   .cfa = cfa,
+				   .pc = pc};
+	go_func_name(r->rt, func->module, func->name, r->function, sizeof(r->function));
 	go_name_clean(r->function);
 	r->file[0] = 0;
-	if (!go_func_line(r->rt, &s->frame.func, s->frame.sym_pc, r->file, sizeof(r->file),
-			  &r->root.line))
+	if (!go_func_line(r->rt, func, pc, r->file, sizeof(r->file), &r->root.line))
 		r->root.file = NULL;
+}
+
+static void name_frame(struct stack *s)
+{
+	name_place(s, &s->frame.func, s->frame.sym_pc, s->frame.fp, s->number);
+	s->r->root.name = "locals";
+	s->r->root.addr = s->frame.sp;
+	s->r->root.size = s->frame.fp - s->frame.sp;
 }
 
 /* The pc at which the frame goes on, for its maps; false: it never does. A frame in which a
@@ -301,11 +310,13 @@ static void take_objects(struct stack *s)
 	sort_objects(s);
 	while (s->queue_count && !s->r->is_over) {
 		struct object *object = find_object(s, s->queue[--s->queue_count]);
+		struct go_func func;
 
 		if (!object || object->is_scanned)
 			continue;
 		object->is_scanned = true;
-		s->r->root.frame = (int32_t)object->frame;
+		if (go_func_find(s->r->rt, object->pc, &func))
+			name_place(s, &func, object->pc, object->cfa, object->frame);
 		s->r->root.addr = object->base;
 		s->r->root.size = object->size;
 		s->r->root.name = "variable";

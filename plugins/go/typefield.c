@@ -216,11 +216,79 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 		if (go_block_type(blocks, slot, &type))
 			return block_field(blocks, &type, slot, flags, &text);
 		variable = go_block_variable(blocks, slot);
-		if (variable && variable->desc) {
+		if (!variable || (!variable->desc && (variable->is_slice || !*variable->path)))
+			continue;
+		add(&text, variable->path);
+		if (variable->desc)
 			go_desc_path(go_block_types_cache(blocks), variable->desc,
-				     slot - variable->addr, buf, size, NULL);
+				     slot - variable->addr, buf + text.used, size - text.used,
+				     NULL);
+		return true;
+	}
+	return false;
+}
+
+/* The type of the interface whose second word is at slot and points at a value of desc; NULL when
+ * there is none. */
+static const char *interface_name(struct go_block_types *blocks, const struct go_desc *desc,
+				  hw_addr slot)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_desc *inter = NULL, *held;
+	uint64_t word;
+
+	if (!go_blocks_word(blocks, slot - 8, &word) || !word)
+		return NULL;
+	held = go_types_at(types, word);
+	if (!held)
+		held = go_types_itab(types, word, &inter);
+	if (!held ||
+	    (held != desc && (held->head.kind != GO_KIND_POINTER || held->elem != desc->head.addr)))
+		return NULL;
+	return inter ? inter->name : "interface {}";
+}
+
+/* What package sync keeps its maps in: since 1.24 a trie, before a struct behind `read`, and a map
+ * of entries. */
+static bool is_sync_map(const struct go_block_type *type)
+{
+	static const char map[] = "map[interface {}]*sync.entry";
+
+	if (type->form == GO_FORM_MAP)
+		return type->desc && !strcmp(type->desc->name, map);
+	return type->form == GO_FORM_VALUE &&
+	       (!strcmp(type->desc->name, "sync.readOnly") ||
+		!strcmp(type->desc->name, "sync.indirect[interface {},interface {}]"));
+}
+
+bool go_variable_type(void *handle, hw_addr slot, char *buf, uint64_t size)
+{
+	struct go *go = handle;
+
+	for (uint64_t i = 0; i < go->count; i++) {
+		const struct go_runtime *rt = &go->runtimes[i];
+		struct go_block_type type;
+		char name[NAME_MAX_BYTES];
+		const char *inter;
+		uint64_t word;
+
+		if (!rt->block_types || !go_in_image(&rt->image, slot) ||
+		    !go_word(rt, slot, &word) || !go_block_type(rt->block_types, word, &type) ||
+		    word != type.first || type.how == GO_HOW_VIEW)
+			continue;
+		go_block_type_name(rt->block_types, &type, name, sizeof(name));
+		if (is_sync_map(&type) || (type.form == GO_FORM_MAP && !type.desc)) {
+			snprintf(buf, size, "%s", type.desc ? "sync.Map" : "map");
 			return true;
 		}
+		inter = type.form == GO_FORM_VALUE
+			    ? interface_name(rt->block_types, type.desc, slot)
+			    : NULL;
+		if (inter)
+			snprintf(buf, size, "%s", inter);
+		else
+			snprintf(buf, size, "%s%s", type.form == GO_FORM_VALUE ? "*" : "", name);
+		return true;
 	}
 	return false;
 }

@@ -71,9 +71,12 @@ struct seeding {
 	bool ok;
 };
 
-static bool is_runtime(const char *name)
+static const char *keep_path(struct go_types *types, const char *path)
 {
-	return name && strncmp(name, "runtime.", 8) == 0;
+	const uint64_t size = path ? strlen(path) + 1 : 1;
+	char *copy = size > 1 ? go_types_room(types, size) : NULL;
+
+	return copy ? memcpy(copy, path, size) : "";
 }
 
 static bool seed_variable(void *arg, const struct hw_variable_info *v)
@@ -86,7 +89,7 @@ static bool seed_variable(void *arg, const struct hw_variable_info *v)
 					     .desc = desc,
 					     .pointee_size = desc ? 0 : v->pointee_size,
 					     .is_slice = v->is_slice != 0,
-					     .is_runtime = is_runtime(v->name)};
+					     .path = keep_path(types, v->path)};
 	struct go_guess guess = {.how = GO_HOW_DEBUG, .desc = desc};
 
 	if (desc && (!v->size || desc->head.size == v->size)) {
@@ -112,6 +115,7 @@ static bool seed_variables(struct go_block_types *blocks)
 
 	if (rt->has_debug && rt->module_count)
 		rt->host->variables(rt->host->self, rt->image.module, seed_variable, &s);
+	go_blocks_sort_variables(blocks);
 	return s.ok;
 }
 
@@ -142,6 +146,46 @@ static bool seed_section(struct go_block_types *blocks, hw_addr start, hw_addr e
 	return true;
 }
 
+static bool is_function(const struct go_runtime *rt, hw_addr slot, const char *wanted)
+{
+	char name[64];
+	struct go_func func;
+	hw_addr value, entry;
+
+	if (!go_word(rt, slot, &value) || !value || !go_word(rt, value, &entry) ||
+	    !go_func_find(rt, entry, &func) || func.entry != entry)
+		return false;
+	go_func_name(rt, func.module, func.name, name, sizeof(name));
+	return !strcmp(name, wanted);
+}
+
+/* internal/sync/hashtriemap.go, 1.24: root, keyHash, valEqual. Those of a map from any to any,
+ * which sync.Map is, stand beside its root in a variable without a type. */
+static bool seed_tries(struct go_block_types *blocks, hw_addr start, hw_addr end,
+		       const struct go_slice *mask)
+{
+	const struct go_runtime *rt = go_blocks_runtime(blocks);
+	const uint64_t count = (end - start) / 8 < mask->len ? (end - start) / 8 : mask->len;
+	const uint8_t *bits = go_bytes(rt, mask->ptr, (count + 7) / 8);
+	struct go_guess guess = {.how = GO_HOW_PROPAGATED};
+
+	guess.desc = go_types_named(go_block_types_cache(blocks),
+				    "sync.indirect[interface {},interface {}]");
+	guess.bytes = guess.desc ? guess.desc->head.size : 0;
+	for (uint64_t i = 0; bits && guess.bytes && i + 2 < count; i++) {
+		const hw_addr slot = start + i * 8;
+
+		if (has_bit(bits, i) && has_bit(bits, i + 1) && has_bit(bits, i + 2) &&
+		    go_blocks_word(blocks, slot, &guess.at) && guess.at &&
+		    go_span_find(rt, guess.at) &&
+		    is_function(rt, slot + 8, "runtime.nilinterhash") &&
+		    is_function(rt, slot + 16, "runtime.nilinterequal") &&
+		    !go_blocks_offer(blocks, &guess))
+			return false;
+	}
+	return true;
+}
+
 static bool seed_sections(struct go_block_types *blocks)
 {
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
@@ -150,7 +194,9 @@ static bool seed_sections(struct go_block_types *blocks)
 		const struct go_moduledata *md = &rt->modules[i];
 
 		if (!seed_section(blocks, md->data, md->edata, &md->gcdatamask) ||
-		    !seed_section(blocks, md->bss, md->ebss, &md->gcbssmask))
+		    !seed_section(blocks, md->bss, md->ebss, &md->gcbssmask) ||
+		    !seed_tries(blocks, md->data, md->edata, &md->gcdatamask) ||
+		    !seed_tries(blocks, md->bss, md->ebss, &md->gcbssmask))
 			return false;
 	}
 	return true;

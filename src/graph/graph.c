@@ -71,6 +71,31 @@ static bool mark(struct hw_graph *g, bool with_paths, GError **error)
 	return true;
 }
 
+bool hw_graph_without(struct hw_graph *g, const uint64_t *removed, uint64_t *blocks_ret,
+		      uint64_t *bytes_ret, GError **error)
+{
+	const size_t words = ((size_t)g->blocks + 63) / 64 + 1;
+	uint64_t *reached = hw_array_new_huge(words, sizeof(*reached));
+	bool ok;
+
+	if (reached)
+		memcpy(reached, removed, (words - 1) * sizeof(*reached));
+	/* What has a bit is not entered. */
+	ok = reached && hw_csr_mark(g->csr, g->blocks, g->nodes, reached,
+				    hw_pool_threads(g->threads), MARKING);
+	*blocks_ret = *bytes_ret = 0;
+	for (uint32_t b = 0; ok && b < g->blocks; b++) {
+		if (!hw_graph_is_reached(g, b) ||
+		    ((reached[b / 64] & ~removed[b / 64]) >> (b % 64) & 1))
+			continue;
+		++*blocks_ret;
+		*bytes_ret += hw_table_size_inline(g->table, b);
+	}
+	if (reached)
+		hw_array_resize(reached, words, 0, sizeof(*reached));
+	return ok || fail_memory(g, error);
+}
+
 /* The sizes of the nodes by number; roots have none. */
 static uint64_t *gather_sizes(const struct hw_graph *g, const struct hw_dominators *d)
 {

@@ -52,6 +52,11 @@ static inline bool hw_graph_is_reached(const struct hw_graph *g, uint32_t block)
 	return (g->reached[block / 64] >> (block % 64)) & 1;
 }
 
+/* Blocks and bytes that the roots would not reach without the blocks that have a bit in removed,
+ * these included. Needs the edges: up to HW_GRAPH_PATHS. Takes a bit for each block. */
+bool hw_graph_without(struct hw_graph *graph, const uint64_t *removed, uint64_t *blocks_ret,
+		      uint64_t *bytes_ret, GError **error);
+
 /* Every word of the block that points into a live block, from the target's memory: slot
  * address, value, target block. false of fn stops. */
 typedef bool (*hw_edge_fn)(void *arg, hw_addr slot, uint64_t value, uint32_t target);

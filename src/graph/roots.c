@@ -95,6 +95,17 @@ void hw_gather_leaf(struct gather *g, uint32_t block)
 		roots->leaves[roots->leaf_count++] = block;
 }
 
+void hw_gather_pool(struct gather *g, uint32_t block, bool is_victim)
+{
+	struct hw_roots *roots = g->roots;
+
+	if (!hw_array_reserve((void **)&roots->pools, &roots->pool_room, roots->pool_count,
+			      sizeof(*roots->pools)))
+		g->is_broken = true;
+	else
+		roots->pools[roots->pool_count++] = (struct hw_pool_block){block, is_victim};
+}
+
 /* The allocator's own blocks are nobody's data. */
 bool hw_gather_find_named(const struct gather *g, uint64_t word, uint32_t *ret)
 {
@@ -475,6 +486,7 @@ void hw_roots_free(struct hw_roots *roots)
 	hw_array_resize(roots->nodes, roots->node_room, 0, sizeof(*roots->nodes));
 	hw_array_resize(roots->refs, roots->ref_room, 0, sizeof(*roots->refs));
 	hw_array_resize(roots->leaves, roots->leaf_room, 0, sizeof(*roots->leaves));
+	hw_array_resize(roots->pools, roots->pool_room, 0, sizeof(*roots->pools));
 	g_string_chunk_free(roots->strings);
 	g_free(roots);
 }

@@ -39,6 +39,7 @@ struct hw_root_node {
 	int32_t frame;        /* Number of the frame, -1: none. */
 	uint64_t goroutine;   /* Id, or 0. */
 	uint64_t value;       /* The word of references whose slot is 0; of plugins' roots. */
+	const char *note;     /* What else there is to say, or NULL. */
 };
 
 /* One word of a root that points into a block. */
@@ -46,6 +47,12 @@ struct hw_root_ref {
 	hw_addr slot;  /* Where the word stands; 0 for a register. */
 	uint32_t root; /* Index into nodes. */
 	uint32_t block;
+};
+
+/* A block that is a pool's: what only it leads to waits to be used again. */
+struct hw_pool_block {
+	uint32_t block;
+	bool is_victim; /* The next collection lets go of it. */
 };
 
 struct hw_roots {
@@ -59,9 +66,11 @@ struct hw_roots {
 	 * plugins say. The graph must not scan them too: it would see a second holder. */
 	uint32_t *leaves;
 	uint32_t leaf_count;
+	struct hw_pool_block *pools;
+	uint32_t pool_count;
 	/* Private. */
 	GStringChunk *strings;
-	size_t node_room, ref_room, leaf_room;
+	size_t node_room, ref_room, leaf_room, pool_room;
 };
 
 struct hw_roots_options {

@@ -21,10 +21,19 @@ static uint32_t unnamed_node(struct hw_globals *s, hw_addr slot)
 		node.name = "[data]";
 	}
 	if (s->is_by_word) {
+		const bool has_place = s->known && s->known->addr && s->known->size &&
+				       slot - s->known->addr < s->known->size;
+		const hw_addr start = has_place ? s->known->addr : slot;
+
 		node.name =
-		    hw_gather_name(s->g, "%s+0x%" PRIx64, node.name, (uint64_t)(slot - node.addr));
-		node.addr = slot;
-		node.size = 8;
+		    hw_gather_name(s->g, "%s+0x%" PRIx64, node.name, (uint64_t)(start - node.addr));
+		node.addr = start;
+		node.size = has_place ? s->known->size : 8;
+		if (has_place) {
+			node.type =
+			    s->known->type ? hw_gather_name(s->g, "%s", s->known->type) : NULL;
+			s->variable = (struct hw_range_pair){start, start + node.size};
+		}
 		return hw_gather_node(s->g, &node);
 	}
 	known = g_hash_table_lookup(s->sections, &node.addr);
@@ -95,10 +104,11 @@ static bool enter_mapping(struct hw_globals *s, const struct hw_mapping *mapping
 	return true;
 }
 
-void hw_globals_ref(struct hw_globals *s, hw_addr slot, uint32_t block)
+void hw_globals_ref(struct hw_globals *s, hw_addr slot, uint32_t block, const struct hw_root *known)
 {
 	const struct hw_memory *memory = s->g->memory;
 
+	s->known = known;
 	if (!s->mapping || slot < s->mapping->start || slot >= s->mapping->end) {
 		uint32_t i = hw_memory_find(memory, slot);
 

@@ -5,10 +5,16 @@
 #include "graph/roots_private.h"
 #include <string.h>
 
+/* The node last used, and what it was made of; strings interned. */
+struct made {
+	struct hw_root from;
+	uint32_t node; /* + 1; 0: none yet. */
+};
+
 struct named {
 	struct gather *g;
-	struct hw_root last;       /* What the node last used was made of; strings interned. */
-	uint32_t node;             /* + 1; 0: none yet. */
+	struct made last;
+	struct made local;         /* The same of those that debug info has a name for. */
 	struct hw_globals globals; /* For those the plugin has no name for. */
 };
 
@@ -37,7 +43,7 @@ static bool is_same(const struct hw_root *a, const struct hw_root *b)
 	       strcmp(a->name, b->name) == 0;
 }
 
-static void begin_node(struct named *n, const struct hw_root *root)
+static void begin_node(struct named *n, struct made *made, const struct hw_root *root)
 {
 	struct gather *g = n->g;
 	const char *name = keep(g, root->name);
@@ -55,17 +61,44 @@ static void begin_node(struct named *n, const struct hw_root *root)
 	    .frame = root->frame >= 0 ? root->frame : -1,
 	    .goroutine = root->goroutine,
 	    .value = root->slot ? 0 : root->value,
+	    .note = keep(g, root->note),
 	};
 
-	n->node = hw_gather_node(g, &node) + 1;
-	n->last = *root;
-	n->last.kind = hw_root_kind_names[node.kind];
-	n->last.name = node.name;
+	made->node = hw_gather_node(g, &node) + 1;
+	made->from = *root;
+	made->from.kind = hw_root_kind_names[node.kind];
+	made->from.name = node.name;
+}
+
+/* A variable that debug info has at the slot; *root is its then. */
+static bool find_local(const struct named *n, struct hw_root *root)
+{
+	const struct hw_frame frame = {.pc = root->pc, .cfa = root->cfa, .is_activation = true};
+	const struct hw_local *locals;
+	uint32_t count;
+
+	if (!root->slot || !root->pc || !root->cfa)
+		return false;
+	locals = hw_modules_locals(n->g->modules, &frame, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		const hw_addr start = root->cfa + (uint64_t)locals[i].offset;
+
+		if (locals[i].base != HW_LOCAL_CFA || root->slot - start >= locals[i].size)
+			continue;
+		root->addr = start;
+		root->size = locals[i].size;
+		root->name = locals[i].name;
+		root->type = locals[i].type;
+		return true;
+	}
+	return false;
 }
 
 static bool take_root(void *arg, const struct hw_root *root)
 {
 	struct named *n = arg;
+	struct hw_root named = *root;
+	struct made *made;
 	uint64_t word = root->value;
 	uint32_t block;
 
@@ -76,12 +109,13 @@ static bool take_root(void *arg, const struct hw_root *root)
 	if (!hw_gather_find_named(n->g, word, &block))
 		return true;
 	if (root->slot && !*root->name && strcmp(root->kind, "global") == 0) {
-		hw_globals_ref(&n->globals, root->slot, block);
+		hw_globals_ref(&n->globals, root->slot, block, root);
 		return !n->g->is_broken;
 	}
-	if (!n->node || !is_same(&n->last, root))
-		begin_node(n, root);
-	hw_gather_ref(n->g, n->node - 1, root->slot, block);
+	made = find_local(n, &named) ? &n->local : &n->last;
+	if (!made->node || !is_same(&made->from, &named))
+		begin_node(n, made, &named);
+	hw_gather_ref(n->g, made->node - 1, root->slot, block);
 	return !n->g->is_broken;
 }
 
@@ -112,10 +146,20 @@ static void take_block(void *arg, hw_addr addr)
 		hw_gather_leaf(g, block);
 }
 
+static void take_pool(void *arg, hw_addr addr, bool is_victim)
+{
+	struct gather *g = ((struct named *)arg)->g;
+	const uint32_t block = hw_table_at(g->table, addr);
+
+	if (block != HW_NO_BLOCK)
+		hw_gather_pool(g, block, is_victim);
+}
+
 void hw_gather_named(struct gather *g)
 {
 	struct named named = {.g = g};
-	const struct hw_root_sink sink = {&named, take_root, take_skip, take_thread, take_block};
+	const struct hw_root_sink sink = {&named,      take_root,  take_skip,
+					  take_thread, take_block, take_pool};
 
 	hw_globals_init(&named.globals, g);
 	named.globals.is_by_word = true;

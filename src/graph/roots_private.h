@@ -50,6 +50,7 @@ uint32_t hw_gather_variable(struct gather *g, enum hw_root_kind kind,
 void hw_gather_ref(struct gather *g, uint32_t root, hw_addr slot, uint32_t block);
 void hw_gather_skip(struct gather *g, hw_addr start, hw_addr end);
 void hw_gather_leaf(struct gather *g, uint32_t block);
+void hw_gather_pool(struct gather *g, uint32_t block, bool is_victim);
 
 /* Copies made of names that are put together. */
 const char *hw_gather_name(struct gather *g, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
@@ -63,13 +64,16 @@ struct hw_globals {
 	struct hw_range_pair variable; /* Of the node last used; empty at first. */
 	uint32_t node;
 	GHashTable *sections; /* Node + 1 by start of a section or mapping. */
+	const struct hw_root *known;
 	bool is_by_word; /* Where there is no variable's name, a node for each word: a runtime says
 			  * that they are references, so they are few. */
 };
 void hw_globals_init(struct hw_globals *globals, struct gather *g);
 void hw_globals_clear(struct hw_globals *globals);
-/* The word at slot, in module memory, points to block. */
-void hw_globals_ref(struct hw_globals *globals, hw_addr slot, uint32_t block);
+/* The word at slot, in module memory, points to block. known, or NULL: what a plugin says of
+ * the variable, for when it has no name: addr (0: not known), size and type. */
+void hw_globals_ref(struct hw_globals *globals, hw_addr slot, uint32_t block,
+		    const struct hw_root *known);
 
 void hw_gather_named(struct gather *g);   /* roots_named.c: first. */
 void hw_gather_globals(struct gather *g); /* roots_globals.c */

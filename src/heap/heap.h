@@ -81,6 +81,7 @@ struct hw_root_sink {
 	void (*skip)(void *arg, hw_addr start, hw_addr end);
 	void (*skip_thread)(void *arg, int32_t tid);
 	void (*named_block)(void *arg, hw_addr addr);
+	void (*pool)(void *arg, hw_addr addr, bool is_victim);
 };
 /* Asks every open plugin for its roots. One that fails is noted, and *incomplete_ret set: some
  * of its roots may be missing. False only when interrupted. */
@@ -110,6 +111,7 @@ bool hw_heaps_types(struct hw_heaps *heaps, GError **error);
 /* After that: what a block is, and what stands at a slot, as <heapwalk/plugin.h> has it. */
 bool hw_heaps_type_of(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
 		      struct hw_typed *ret);
+bool hw_heaps_variable_type(const struct hw_heaps *heaps, hw_addr slot, char *buf, size_t size);
 bool hw_heaps_field(const struct hw_heaps *heaps, hw_addr slot, uint32_t flags, char *buf,
 		    size_t size);
 

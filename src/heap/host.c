@@ -234,6 +234,14 @@ static void named_block(void *self, hw_addr addr)
 		in->roots->named_block(in->roots->arg, addr);
 }
 
+static void pool(void *self, hw_addr addr, bool is_victim)
+{
+	struct hw_instance *in = self;
+
+	if (in->roots)
+		in->roots->pool(in->roots->arg, addr, is_victim);
+}
+
 static char *format(const char *fmt, va_list args) G_GNUC_PRINTF(1, 0);
 static char *format(const char *fmt, va_list args)
 {
@@ -363,6 +371,7 @@ void hw_host_init(struct hw_instance *instance)
 	    .goroutine = goroutine,
 	    .name = name,
 	    .variables = variables,
+	    .pool = pool,
 	    .lock = lock,
 	    .named_block = named_block,
 	};

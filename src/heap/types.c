@@ -45,6 +45,18 @@ bool hw_heaps_type_of(const struct hw_heaps *heaps, uint32_t index, hw_addr bloc
 	return true;
 }
 
+bool hw_heaps_variable_type(const struct hw_heaps *heaps, hw_addr slot, char *buf, size_t size)
+{
+	for (guint i = 0; i < heaps->instances->len; i++) {
+		const struct hw_instance *in = heaps->instances->pdata[i];
+
+		if (in->has_types && in->plugin->variable_type &&
+		    in->plugin->variable_type(in->handle, slot, buf, size))
+			return true;
+	}
+	return false;
+}
+
 bool hw_heaps_field(const struct hw_heaps *heaps, hw_addr slot, uint32_t flags, char *buf,
 		    size_t size)
 {

@@ -85,6 +85,7 @@ bool hw_modules_move(struct hw_modules *modules, const struct hw_memory *memory)
 		if (!is_same_object(&old->objects[i], &memory->objects[i]) ||
 		    (modules->lookups[i].module && !memory->objects[i].binary))
 			return false;
+	hw_modules_statics_clear(modules);
 	modules->memory = memory;
 	return true;
 }
@@ -93,6 +94,7 @@ void hw_modules_free(struct hw_modules *modules)
 {
 	if (!modules)
 		return;
+	hw_modules_statics_clear(modules);
 	for (uint32_t i = 0; i < modules->memory->object_count; i++) {
 		if (modules->lookups[i].types)
 			g_hash_table_destroy(modules->lookups[i].types);

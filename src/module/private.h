@@ -25,21 +25,44 @@ struct hw_modules {
 	bool is_unnamed; /* Frames get no function, file and line, and no variables. */
 };
 
+/* gotypes.c: data without a name that a variable points at, by the variable's name. */
+struct hw_static {
+	hw_addr start;
+	uint64_t size;
+	const char *name;
+	const char *type;
+};
+
 /* What is known of one object. */
 struct hw_lookup {
 	Dwfl_Module *module;
 	bool is_asked;   /* module is the answer, NULL for none. */
 	bool is_counted; /* has_symbols is the answer. */
 	bool has_symbols;
-	GHashTable *types;      /* Name → struct hw_type *; made on first use. */
-	struct hw_index *index; /* variables.c; made on first use. */
+	GHashTable *types;         /* Name → struct hw_type *; made on first use. */
+	struct hw_index *index;    /* variables.c; made on first use. */
+	struct hw_static *statics; /* By address. */
+	size_t static_count, static_room;
+	bool is_static_asked;
 };
+
+struct hw_variable;
+/* gotypes.c: what a variable of a Go program points at. What memory says: forgotten when another
+ * look is taken at a process. */
+bool hw_modules_go_static(struct hw_modules *modules, uint32_t object, hw_addr addr,
+			  struct hw_variable *ret);
+/* Go's compiler has data of its own: the linker of 1.12 still gives it names, "main.statictmp_0".
+ */
+bool hw_modules_is_go_temporary(const char *name);
+void hw_modules_statics_clear(struct hw_modules *modules);
 
 /* variables.c: data symbols and variables of one object. */
 struct hw_index;
 void hw_index_free(struct hw_index *index); /* Accepts NULL. */
 /* Every variable of an object that DWARF gives an address, by address. False stops. */
 typedef bool (*hw_die_fn)(void *arg, hw_addr addr, Dwarf_Die *die);
+/* Does a variable or a symbol cover addr? */
+bool hw_modules_is_named(struct hw_modules *modules, uint32_t object, hw_addr addr);
 void hw_modules_each_variable(struct hw_modules *modules, uint32_t object, hw_die_fn fn, void *arg);
 
 /* The module of an object, reported to libdwfl on first use; NULL when its binary is

@@ -301,13 +301,36 @@ static bool find_symbol(struct hw_modules *modules, const struct list *list, hw_
 	return found != NULL;
 }
 
+static bool find_any(struct hw_modules *modules, const struct hw_index *index, hw_addr addr,
+		     struct hw_variable *ret)
+{
+	return find_die(modules, &index->at[BY_DWARF], addr, ret) ||
+	       find_symbol(modules, &index->at[BY_SYMBOL], addr, ret);
+}
+
+static bool find_name(struct hw_modules *modules, const struct hw_index *index, hw_addr addr,
+		      struct hw_variable *ret)
+{
+	return find_any(modules, index, addr, ret) && !hw_modules_is_go_temporary(ret->name);
+}
+
 bool hw_modules_variable(struct hw_modules *modules, uint32_t object, hw_addr addr,
 			 struct hw_variable *ret)
 {
 	const struct hw_index *index = get_index(modules, object);
 
-	return index && (find_die(modules, &index->at[BY_DWARF], addr, ret) ||
-			 find_symbol(modules, &index->at[BY_SYMBOL], addr, ret));
+	return index &&
+	       (find_name(modules, index, addr, ret) ||
+		(index->at[BY_DWARF].count && hw_modules_go_static(modules, object, addr, ret)) ||
+		find_any(modules, index, addr, ret));
+}
+
+bool hw_modules_is_named(struct hw_modules *modules, uint32_t object, hw_addr addr)
+{
+	const struct hw_index *index = get_index(modules, object);
+	struct hw_variable found;
+
+	return index && find_name(modules, index, addr, &found);
 }
 
 bool hw_modules_tls_variable(struct hw_modules *modules, uint32_t object, uint64_t offset,

@@ -177,6 +177,30 @@ char *hw_session_field(struct hw_session *s, hw_addr slot, bool strings)
 	return g_utf8_make_valid(text, -1);
 }
 
+/* Is there a heap whose plugin names every root, and so types of what has no name? */
+static bool has_own_roots(const struct hw_session *s)
+{
+	for (uint32_t i = 0; i < hw_heaps_count(s->heaps); i++)
+		if (hw_heaps_at(s->heaps, i)->flags & HW_HEAP_OWN_ROOTS)
+			return true;
+	return false;
+}
+
+void hw_session_type_root(struct hw_session *s, uint32_t root)
+{
+	struct hw_root_node *node = &s->roots->nodes[root];
+	g_autofree char *valid = NULL;
+	char text[4096];
+
+	if (node->kind != HW_ROOT_GLOBAL || node->type || node->size != 8 || !has_own_roots(s))
+		return;
+	hw_session_types(s);
+	if (!hw_heaps_variable_type(s->heaps, node->addr, text, sizeof(text)))
+		return;
+	valid = g_utf8_make_valid(text, -1);
+	node->type = g_string_chunk_insert_const(s->roots->strings, valid);
+}
+
 bool hw_session_has_type(struct hw_session *s, uint32_t block, const char *name)
 {
 	const char *type = hw_session_type(s, block);

@@ -52,6 +52,9 @@ const char *hw_session_type_from(struct hw_session *session, uint32_t block);
  * with g_free(). */
 char *hw_session_field(struct hw_session *session, hw_addr slot, bool strings);
 
+/* Fills in the type of a root that is a variable without a name, when what it points at tells. */
+void hw_session_type_root(struct hw_session *session, uint32_t root);
+
 /* For a type's name as given by people: does a block have that type? Either form is
  * good: "a::B" and the symbol "_ZTVN1a1BE". */
 bool hw_session_has_type(struct hw_session *session, uint32_t block, const char *name);

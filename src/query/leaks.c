@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups the heads of what leaked. */
 #include "query/leaks.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
@@ -105,6 +106,35 @@ static void group_heads(struct hw_session *s, const struct hw_leaks *leaks,
 		g_array_set_size(l->list, HW_LEAK_HEADS);
 }
 
+/* What would be reached by nothing without the pools' own blocks: first the victims, then all. */
+static bool count_pools(struct hw_session *s, struct hw_leak_groups *l, GError **error)
+{
+	const struct hw_roots *roots = s->roots;
+	const size_t words = (size_t)s->graph->blocks / 64 + 1;
+	uint64_t *removed;
+	bool ok = true;
+
+	if (!roots->pool_count)
+		return true;
+	removed = hw_array_resize(NULL, 0, words, sizeof(*removed));
+	if (!removed) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no room to mark pools");
+		return false;
+	}
+	for (int all = 0; ok && all < 2; all++) {
+		for (uint32_t i = 0; i < roots->pool_count; i++)
+			if (all || roots->pools[i].is_victim)
+				removed[roots->pools[i].block / 64] |=
+				    UINT64_C(1) << (roots->pools[i].block % 64);
+		ok = all ? hw_graph_without(s->graph, removed, &l->pool_blocks, &l->pool_bytes,
+					    error)
+			 : hw_graph_without(s->graph, removed, &l->victim_blocks, &l->victim_bytes,
+					    error);
+	}
+	hw_array_resize(removed, words, 0, sizeof(*removed));
+	return ok;
+}
+
 struct hw_leak_groups *hw_leak_groups_query(struct hw_session *s, GError **error)
 {
 	struct hw_leaks *leaks = NULL;
@@ -128,6 +158,10 @@ struct hw_leak_groups *hw_leak_groups_query(struct hw_session *s, GError **error
 	l->live_bytes = hw_table_bytes(s->table);
 	group_heads(s, leaks, l);
 	hw_leaks_free(leaks);
+	if (!count_pools(s, l, error)) {
+		hw_leak_groups_free(l);
+		return NULL;
+	}
 	hw_target_check(s->target, &s->notes);
 	return l;
 }

@@ -31,6 +31,10 @@ struct hw_leak_groups {
 	uint64_t live_blocks, live_bytes; /* All live blocks, for scale. */
 	bool has_collector;               /* Of some heap; what no root reaches in it is pending. */
 	uint64_t pending_blocks, pending_bytes;
+	/* What is reached only through pools: it waits to be used again. Of it, what the next
+	 * collection lets go of. */
+	uint64_t pool_blocks, pool_bytes;
+	uint64_t victim_blocks, victim_bytes;
 	GArray *groups; /* struct hw_leak_group, by freed descending, then example. */
 	GArray *list;   /* The first HW_LEAK_HEADS of struct hw_leak_head, by freed
 			 * descending, then block. */

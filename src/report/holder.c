@@ -65,6 +65,7 @@ void hw_holder_root_json(struct hw_answer *a, const char *key, const struct hw_r
 	hw_answer_field(a, "line", NULL, count_or_null(r->line > 0, r->line));
 	hw_answer_field(a, "address", NULL, r->addr ? hw_address(r->addr) : hw_null());
 	hw_answer_field(a, "size", NULL, hw_size(r->size));
+	hw_answer_field(a, "note", NULL, hw_text(r->note));
 	hw_answer_end(a);
 }
 

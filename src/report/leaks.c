@@ -54,8 +54,15 @@ static void leaks_json(struct hw_answer *a, struct hw_session *s, const struct h
 		hw_answer_field(a, "blocks", NULL, hw_count(l->pending_blocks));
 		hw_answer_field(a, "bytes", NULL, hw_size(l->pending_bytes));
 		hw_answer_end(a);
+		hw_answer_begin(a, "pools", NULL);
+		hw_answer_field(a, "blocks", NULL, hw_count(l->pool_blocks));
+		hw_answer_field(a, "bytes", NULL, hw_size(l->pool_bytes));
+		hw_answer_field(a, "victim_blocks", NULL, hw_count(l->victim_blocks));
+		hw_answer_field(a, "victim_bytes", NULL, hw_size(l->victim_bytes));
+		hw_answer_end(a);
 	} else {
 		hw_answer_field(a, "pending", NULL, hw_null());
+		hw_answer_field(a, "pools", NULL, hw_null());
 	}
 	hw_answer_begin(a, "live", NULL);
 	hw_answer_field(a, "blocks", NULL, hw_count(l->live_blocks));
@@ -105,6 +112,23 @@ static void groups_text(struct hw_answer *a, struct hw_session *s, const struct 
 	hw_holder_more(a, l->groups->len - shown, "group");
 }
 
+/* What waits to be used again. */
+static void pools_text(struct hw_answer *a, const struct hw_leak_groups *l)
+{
+	g_autofree char *bytes = hw_answer_size(a, l->pool_bytes);
+	g_autofree char *victims = hw_answer_size(a, l->victim_bytes);
+	char blocks[32];
+
+	if (!l->pool_blocks)
+		return;
+	hw_answer_line(
+	    a, HW_TONE_PLAIN,
+	    "%s in %s block%s %s in pools (sync.Pool) to be used again: the next collection "
+	    "frees %s of it, the one after that the rest.",
+	    bytes, hw_text_count(blocks, sizeof(blocks), l->pool_blocks),
+	    l->pool_blocks == 1 ? "" : "s", l->pool_blocks == 1 ? "waits" : "wait", victims);
+}
+
 /* What the collector will free by itself. */
 static void pending_text(struct hw_answer *a, const struct hw_leak_groups *l, bool is_complete)
 {
@@ -119,6 +143,7 @@ static void pending_text(struct hw_answer *a, const struct hw_leak_groups *l, bo
 		    is_complete ? "" : "At most ", bytes,
 		    hw_text_count(blocks, sizeof(blocks), l->pending_blocks),
 		    l->pending_blocks == 1 ? "" : "s", l->pending_blocks == 1 ? "is" : "are");
+	pools_text(a, l);
 }
 
 static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct hw_leak_groups *l,

@@ -48,6 +48,16 @@ static void roots_json(struct hw_answer *a, const struct hw_root_rows *r, uint32
 	hw_answer_list_end(a);
 }
 
+/* "main.cache in svc (sync.Map)", and what a plugin adds. */
+static char *row_name(const struct hw_root_node *root)
+{
+	g_autofree char *name = hw_holder_root_name(root);
+
+	return g_strdup_printf("%s%s%s%s%s%s", name, root->type ? " (" : "",
+			       root->type ? root->type : "", root->type ? ")" : "",
+			       root->note ? ": " : "", root->note ? root->note : "");
+}
+
 static void roots_table(struct hw_answer *a, const struct hw_root_rows *r, uint64_t count)
 {
 	static const struct hw_column columns[] = {
@@ -60,7 +70,7 @@ static void roots_table(struct hw_answer *a, const struct hw_root_rows *r, uint6
 	hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
 	for (uint64_t i = 0; i < count; i++) {
 		const struct hw_root_row *row = &g_array_index(r->rows, struct hw_root_row, i);
-		g_autofree char *name = hw_holder_root_name(row->root);
+		g_autofree char *name = row_name(row->root);
 		const struct hw_value values[] = {
 		    hw_size(row->retained),
 		    hw_count(row->blocks),

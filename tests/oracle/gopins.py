@@ -111,8 +111,7 @@ def compare(name, pin, size, visible, variant):
 
 
 def check_views(build, go, variant, work):
-    # Nothing in a stripped program tells whose slices these lists are: they would be guesses.
-    core, lines = run(build, go, variant, work, *([] if variant == "stripped" else ["-lists"]))
+    core, lines = run(build, go, variant, work)
     data = ask(build, core, work)
     found = {int(p["address"], 16): p for p in data["pins"]}
     wrong = []
@@ -186,7 +185,9 @@ def check_holders(build, go, variant, work):
 
 def check_names(roots, variant):
     if variant != "stripped":
-        wrong = {h: set(r) for h, r in roots.items() if set(r) != {h}}
+        # The runtime's own list leads to a timer sooner than the program's does.
+        called = {"main.timers": "timers main.fillTimers.func1 (AfterFunc)"}
+        wrong = {h: set(r) for h, r in roots.items() if set(r) != {called.get(h, h)}}
         if wrong:
             raise Failed(f"holders by name: {wrong}")
     names = [n for r in roots.values() for n in set(r)]

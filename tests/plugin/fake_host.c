@@ -330,6 +330,11 @@ static void named_block(void *self, hw_addr addr G_GNUC_UNUSED)
 	((struct fake_host *)self)->named_blocks++;
 }
 
+static void pool(void *self, hw_addr addr G_GNUC_UNUSED, bool is_victim G_GNUC_UNUSED)
+{
+	((struct fake_host *)self)->pools++;
+}
+
 static void damage(void *self, hw_addr addr, const char *fmt, ...)
 {
 	struct fake_host *fake = self;
@@ -472,4 +477,5 @@ const struct hw_host fake_host_calls = {
     .lock = no_lock,
     .named_block = named_block,
     .variables = no_variables,
+    .pool = pool,
 };

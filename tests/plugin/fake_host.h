@@ -83,6 +83,7 @@ struct fake_host {
 	GPtrArray *types;    /* char * */
 	uint32_t skips;
 	uint64_t named_blocks;
+	uint64_t pools;
 	uint32_t roots;
 	bool incomplete;
 	char *failure;
