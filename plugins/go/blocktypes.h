@@ -72,6 +72,7 @@ struct go_variable {
 	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, to so many */
 	uint64_t pointee_size;      /* bytes, or a slice of such elements. */
 	bool is_slice;
+	bool is_runtime; /* Of package runtime: its lists see all that they have. */
 	const char *path; /* Of this part in what has a name: ".list", or "". */
 };
 

@@ -79,6 +79,11 @@ static const char *keep_path(struct go_types *types, const char *path)
 	return copy ? memcpy(copy, path, size) : "";
 }
 
+static bool is_runtime(const char *name)
+{
+	return name && strncmp(name, "runtime.", 8) == 0;
+}
+
 static bool seed_variable(void *arg, const struct hw_variable_info *v)
 {
 	struct seeding *s = arg;
@@ -89,6 +94,7 @@ static bool seed_variable(void *arg, const struct hw_variable_info *v)
 					     .desc = desc,
 					     .pointee_size = desc ? 0 : v->pointee_size,
 					     .is_slice = v->is_slice != 0,
+					     .is_runtime = is_runtime(v->name),
 					     .path = keep_path(types, v->path)};
 	struct go_guess guess = {.how = GO_HOW_DEBUG, .desc = desc};
 

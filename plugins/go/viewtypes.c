@@ -118,6 +118,10 @@ static bool find_slot(struct go_block_types *blocks, const struct hw_reference *
 		return slot_in_block(blocks, r->slot, ret);
 	variable = go_block_variable(blocks, r->slot);
 	ret->confidence = HW_EXACT;
+	if (variable && variable->is_runtime) {
+		ret->slot.kind = GO_SLOT_UNSAFE;
+		return true;
+	}
 	if (variable && !variable->desc) {
 		ret->at = variable->addr;
 		ret->slot.kind = variable->is_slice ? GO_SLOT_SLICE : GO_SLOT_POINTER;
