@@ -320,7 +320,7 @@ struct hw_variable_info {
 	uint64_t size;    /* 0: not known. */
 	const char *name; /* "main.state.list"; borrowed for the call. */
 	uint64_t type;
-	uint64_t pointee;      /* Of a pointer. */
+	uint64_t pointee;      /* Of a pointer; of the elements of such a slice. */
 	uint64_t pointee_size; /* Bytes of what a pointer points at, or of an element of a slice
 				* that has no descriptor (is_slice); 0: not known. */
 	uint32_t is_slice;

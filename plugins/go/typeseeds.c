@@ -79,6 +79,18 @@ static const char *keep_path(struct go_types *types, const char *path)
 	return copy ? memcpy(copy, path, size) : "";
 }
 
+/* The memory of a slice, as far as it has capacity; guess has one element. */
+static bool seed_slice(struct go_block_types *blocks, hw_addr slice, struct go_guess *guess)
+{
+	uint64_t capacity;
+
+	guess->form = GO_FORM_ARRAY;
+	if (!guess->bytes || !go_blocks_word(blocks, slice + 16, &capacity) || !capacity ||
+	    __builtin_mul_overflow(guess->bytes, capacity, &guess->bytes))
+		return true;
+	return go_blocks_offer(blocks, guess);
+}
+
 static bool is_runtime(const char *name)
 {
 	return name && strncmp(name, "runtime.", 8) == 0;
@@ -109,7 +121,10 @@ static bool seed_variable(void *arg, const struct hw_variable_info *v)
 	    guess.at) {
 		guess.desc = go_types_at(types, s->types + v->pointee);
 		guess.bytes = guess.desc ? guess.desc->head.size : 0;
-		s->ok = !guess.bytes || go_blocks_offer(s->blocks, &guess);
+		if (v->is_slice)
+			s->ok = seed_slice(s->blocks, v->addr, &guess);
+		else
+			s->ok = !guess.bytes || go_blocks_offer(s->blocks, &guess);
 	}
 	return s->ok;
 }

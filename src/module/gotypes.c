@@ -288,6 +288,7 @@ static void tell_sizes(Dwarf_Die *type, struct hw_variable_info *info)
 		   dwarf_attr(type, AT_GO_ELEM, &attr) && dwarf_formref_die(&attr, &part) &&
 		   dwarf_aggregate_size(&part, &size) == 0) {
 		info->pointee_size = size;
+		info->pointee = resolve(&part);
 		info->is_slice = 1;
 	}
 }
