@@ -212,6 +212,9 @@ static void name_place(struct stack *s, const struct go_func *func, hw_addr pc, 
 				   .cfa = cfa,
 				   .pc = pc};
 	go_func_name(r->rt, func->module, func->name, r->function, sizeof(r->function));
+	/* Every goroutine that waits has the same variables there. */
+	if (!strncmp(r->function, "runtime.", 8))
+		r->root.cfa = r->root.pc = 0;
 	go_name_clean(r->function);
 	r->file[0] = 0;
 	if (!go_func_line(r->rt, func, pc, r->file, sizeof(r->file), &r->root.line))

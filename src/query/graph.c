@@ -122,6 +122,33 @@ bool hw_session_root_word(const struct hw_session *s, const struct hw_root_ref *
 	return register_word(s, &s->roots->nodes[ref->root], ret);
 }
 
+/* Is there a heap whose plugin names every root, and so types of what has no name? */
+static bool has_own_roots(const struct hw_session *s)
+{
+	for (uint32_t i = 0; i < hw_heaps_count(s->heaps); i++)
+		if (hw_heaps_at(s->heaps, i)->flags & HW_HEAP_OWN_ROOTS)
+			return true;
+	return false;
+}
+
+/* Variables without a name: of the type that what they point at tells. */
+static void type_roots(struct hw_session *s)
+{
+	const uint32_t count = s->roots && has_own_roots(s) ? s->roots->count : 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct hw_root_node *node = &s->roots->nodes[i];
+		g_autofree char *valid = NULL;
+		char text[4096];
+
+		if (node->kind != HW_ROOT_GLOBAL || node->type || node->size != 8 ||
+		    !hw_heaps_variable_type(s->heaps, node->addr, text, sizeof(text)))
+			continue;
+		valid = g_utf8_make_valid(text, -1);
+		node->type = g_string_chunk_insert_const(s->roots->strings, valid);
+	}
+}
+
 /* Only questions that name types pay for them. */
 void hw_session_types(struct hw_session *s)
 {
@@ -130,6 +157,14 @@ void hw_session_types(struct hw_session *s)
 	s->has_types = true;
 	hw_progress("working out types", 0, 0);
 	hw_heaps_types(s->heaps, NULL);
+	type_roots(s);
+}
+
+void hw_session_root_types(struct hw_session *s)
+{
+	for (uint32_t i = 0; !s->has_types && has_own_roots(s) && i < s->roots->count; i++)
+		if (s->roots->nodes[i].kind == HW_ROOT_GLOBAL && !s->roots->nodes[i].type)
+			hw_session_types(s);
 }
 
 static bool plugin_type(struct hw_session *s, uint32_t block, struct hw_typed *ret)
@@ -175,30 +210,6 @@ char *hw_session_field(struct hw_session *s, hw_addr slot, bool strings)
 	    !hw_heaps_field(s->heaps, slot, strings ? HW_FIELD_STRINGS : 0, text, sizeof(text)))
 		return NULL;
 	return g_utf8_make_valid(text, -1);
-}
-
-/* Is there a heap whose plugin names every root, and so types of what has no name? */
-static bool has_own_roots(const struct hw_session *s)
-{
-	for (uint32_t i = 0; i < hw_heaps_count(s->heaps); i++)
-		if (hw_heaps_at(s->heaps, i)->flags & HW_HEAP_OWN_ROOTS)
-			return true;
-	return false;
-}
-
-void hw_session_type_root(struct hw_session *s, uint32_t root)
-{
-	struct hw_root_node *node = &s->roots->nodes[root];
-	g_autofree char *valid = NULL;
-	char text[4096];
-
-	if (node->kind != HW_ROOT_GLOBAL || node->type || node->size != 8 || !has_own_roots(s))
-		return;
-	hw_session_types(s);
-	if (!hw_heaps_variable_type(s->heaps, node->addr, text, sizeof(text)))
-		return;
-	valid = g_utf8_make_valid(text, -1);
-	node->type = g_string_chunk_insert_const(s->roots->strings, valid);
 }
 
 bool hw_session_has_type(struct hw_session *s, uint32_t block, const char *name)

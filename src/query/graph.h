@@ -52,8 +52,9 @@ const char *hw_session_type_from(struct hw_session *session, uint32_t block);
  * with g_free(). */
 char *hw_session_field(struct hw_session *session, hw_addr slot, bool strings);
 
-/* Fills in the type of a root that is a variable without a name, when what it points at tells. */
-void hw_session_type_root(struct hw_session *session, uint32_t root);
+/* The types of roots that are variables without a name, as far as what they point at tells: works
+ * out types when there are such variables. */
+void hw_session_root_types(struct hw_session *session);
 
 /* For a type's name as given by people: does a block have that type? Either form is
  * good: "a::B" and the symbol "_ZTVN1a1BE". */

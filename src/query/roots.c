@@ -61,12 +61,7 @@ struct hw_root_rows *hw_root_rows_query(struct hw_session *s, GError **error)
 		bytes += g_array_index(r->rows, struct hw_root_row, i).retained;
 	}
 	g_array_sort(r->rows, by_retained);
-	for (guint i = 0; i < r->rows->len; i++) {
-		const struct hw_root_row *row = &g_array_index(r->rows, struct hw_root_row, i);
-
-		if (row->refs)
-			hw_session_type_root(s, row->index);
-	}
+	hw_session_root_types(s);
 	r->total_blocks = g->reached_blocks;
 	r->total_bytes = g->reached_bytes;
 	r->shared_blocks = g->reached_blocks - MIN(blocks, g->reached_blocks);

@@ -25,6 +25,10 @@ from gotyped import Memory, listed, toolchains  # noqa: E402
 GROUPS = {"receives": 10, "selects": 20, "sending": 20, "waits": 10 - 2, "deep": 10}
 
 
+# To 1.12 a deferred call's record lies in the heap, of 48 bytes and the argument; it is kept for later, too.
+DEFERS, DEFER_BYTES = {"selects": 10}, 64
+
+
 class Fixture:
     """The process; step() gives the core before a group ends and the dump after it."""
 
@@ -105,7 +109,7 @@ def retained(heapwalk, core, function):
     return groups[0]
 
 
-def check(heapwalk, fixture, group):
+def check(heapwalk, fixture, group, minor):
     core, dump = fixture.step(group)
     name, sudogs = list(GROUPS.items())[group]
     gone, live = freed(heapwalk, core, dump)
@@ -114,7 +118,8 @@ def check(heapwalk, fixture, group):
     size = sudog_size(core, live, int(one["address"], 16))
     core.unlink()
     told = found["retained_blocks"], found["retained"]
-    truth = len(gone) + sudogs, sum(gone.values()) + sudogs * size
+    defers = DEFERS.get(name, 0) if minor <= 12 else 0
+    truth = len(gone) + sudogs + defers, sum(gone.values()) + sudogs * size + defers * DEFER_BYTES
     if told != truth:
         raise Failed(f"{name}: retains {told[0]} blocks, {told[1]} bytes, not {truth[0]}, {truth[1]}")
     if not 0 < one["retained"] < found["retained"]:
@@ -125,7 +130,7 @@ def check(heapwalk, fixture, group):
 def run(build, go, variant, folder):
     with Fixture(go.build(build, "held", variant), folder) as fixture:
         for group in range(len(GROUPS)):
-            yield check(build / "heapwalk", fixture, group)
+            yield check(build / "heapwalk", fixture, group, go.minor)
 
 
 def variants(version, args):
