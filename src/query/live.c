@@ -2,13 +2,15 @@
 /* live.c -- the pipeline over a process that must not stand still for long.
  *
  * The work is rehearsed while the process runs: symbols are looked up, and it shows where
- * the locks of allocators are and which pages the decoders want. Then the process is
- * stopped, with no thread inside an allocator if that can be had.
+ * the locks of allocators are and which pages the decoders want. These are copied once while
+ * it runs. Then it is stopped, with no thread inside an allocator if that can be had, what
+ * has changed is copied again, it is let go, and the work is done on the copy.
  *
- * Stop mode copies all of it, lets it go and works on the copy. Budget mode reads the pages
- * that were wanted in one go, and does the work again with what has changed; what it looks
- * at besides is read as it goes. When the deadline comes first, the process is let go at
- * once, that work is thrown away, and the pipeline is built over what had been read. */
+ * In stop mode that is all there is to it. In budget mode the work may want pages that the
+ * rehearsal did not, where the heap has changed meanwhile: then it is stopped again, for as
+ * long as the budget has left; the last time the work is done while it stands, and pages are
+ * read as they are looked at. When the deadline comes first, the process is let go at once,
+ * that work is thrown away, and the pipeline is built over what had been read. */
 #include "query/live.h"
 #include "base/error.h"
 #include "base/progress.h"
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 
 #define TELL_NS ((uint64_t)100 * 1000 * 1000)
+#define COPIES  2 /* Stops to copy what is wanted, before one to work in. */
 
 int32_t hw_session_pid(const char *word)
 {
@@ -134,17 +137,17 @@ static void tell(const struct hw_session *s, const struct hw_options *options, u
 	options->live.tell(options->live.arg, text);
 }
 
-/* Room for everything, and how long it will take. */
+/* What will be read is copied once, and it is told how long reading takes. */
 static bool prepare(struct hw_session *s, const struct hw_options *options, GError **error)
 {
 	uint64_t bytes;
 	uint64_t ns;
 
-	hw_progress("making room", 0, 0);
 	if (!hw_process_prepare(s->process, &bytes, &ns, error))
 		return false;
 	hw_progress_end();
-	tell(s, options, bytes, ns);
+	if (hw_process_mode(s->process) == HW_STOP_ALL)
+		tell(s, options, bytes, ns);
 	return true;
 }
 
@@ -161,29 +164,58 @@ static bool let_go(struct hw_session *s, bool ok, GError **problem, GError **err
 	return false;
 }
 
-/* Nothing may be printed while it stands. */
-static bool copy_all(struct hw_session *s, const struct hw_options *options, GError **error)
+/* It is stopped and read, and runs again. *whole_ret: there was time for all of that. False on
+ * error. Nothing may be printed while it stands. */
+static bool copy(struct hw_session *s, bool *whole_ret, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	struct earlier earlier;
-	struct hw_target *target;
 	bool ok;
 
-	if (!prepare(s, options, error))
-		return false;
-	earlier = set_aside(s);
 	hw_progress_mute(true);
-	target = hw_process_stop(s->process, &problem);
-	ok = target && hw_process_read_all(s->process, &problem);
-	ok = let_go(s, ok, &problem, error);
-	if (ok && !(hw_process_freeze(s->process, target, &s->notes) && target)) {
-		hw_target_free(target);
-		target = hw_process_rest(s->process, error);
-	}
-	ok = ok && work(s, options, g_steal_pointer(&target), &earlier, false, error);
-	hw_target_free(target);
+	ok = hw_process_stop(s->process, &problem) && hw_process_read(s->process, &problem);
+	if (!let_go(s, ok, &problem, error))
+		return false;
+	*whole_ret = hw_process_freeze(s->process, NULL, &s->notes);
+	return true;
+}
+
+/* Works on a copy of all of it, or of what was read in time. */
+static bool copy_all(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	struct earlier earlier = set_aside(s);
+	bool is_whole;
+	bool ok = copy(s, &is_whole, error) && work(s, options,
+						    is_whole ? hw_process_target(s->process, error)
+							     : hw_process_rest(s->process, error),
+						    &earlier, false, error);
+
 	forget(s, &earlier);
 	return ok;
+}
+
+/* Copies what the rehearsal wanted, lets go and works on the copy. *again_ret: the work wanted
+ * more than that, and there is time for another stop. */
+static bool copy_some(struct hw_session *s, const struct hw_options *options, bool *again_ret,
+		      GError **error)
+{
+	struct earlier earlier = set_aside(s);
+	g_autoptr(GError) problem = NULL;
+	bool is_whole;
+	bool ok = copy(s, &is_whole, error);
+
+	*again_ret = false;
+	if (ok && !is_whole) {
+		ok = work(s, options, hw_process_rest(s->process, error), &earlier, false, error);
+	} else if (ok) {
+		ok = work(s, options, hw_process_target(s->process, &problem), &earlier, true,
+			  &problem);
+		*again_ret = hw_process_missed(s->process) && hw_process_has_time(s->process) &&
+			     !(problem && is_fatal(problem));
+		if (!ok && !*again_ret)
+			g_propagate_error(error, g_steal_pointer(&problem));
+	}
+	forget(s, &earlier);
+	return ok || *again_ret;
 }
 
 /* The deadline came first: over what was read, from the start. */
@@ -196,7 +228,8 @@ static bool build_rest(struct hw_session *s, const struct hw_options *options, G
 	return ok;
 }
 
-static bool work_in_budget(struct hw_session *s, const struct hw_options *options, GError **error)
+/* Works while it stands: what is looked at besides is read as it goes. */
+static bool work_stopped(struct hw_session *s, const struct hw_options *options, GError **error)
 {
 	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
 	struct earlier earlier = set_aside(s);
@@ -204,7 +237,9 @@ static bool work_in_budget(struct hw_session *s, const struct hw_options *option
 	bool is_done, ok;
 
 	hw_progress_mute(true);
-	is_done = work(s, options, hw_process_stop(s->process, &problem), &earlier, true, &problem);
+	is_done = hw_process_stop(s->process, &problem) && hw_process_read(s->process, &problem) &&
+		  !hw_process_is_late(s->process) &&
+		  work(s, options, hw_process_show(s->process, &problem), &earlier, true, &problem);
 	ok = let_go(s, is_done, &problem, error);
 	forget(s, &earlier);
 	if (!ok)
@@ -217,16 +252,32 @@ static bool work_in_budget(struct hw_session *s, const struct hw_options *option
 	return build_rest(s, options, error);
 }
 
+static bool work_in_budget(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	const struct hw_notes_mark mark = hw_notes_mark(&s->notes);
+	bool again = true;
+
+	for (unsigned i = 0; again && i < COPIES; i++) {
+		hw_notes_rewind(&s->notes, &mark);
+		if (!copy_some(s, options, &again, error))
+			return false;
+	}
+	if (!again)
+		return true;
+	hw_notes_rewind(&s->notes, &mark);
+	return work_stopped(s, options, error);
+}
+
 bool hw_session_open_process(struct hw_session *s, int32_t pid, const struct hw_options *options,
 			     GError **error)
 {
 	s->process = hw_process_open(pid, &options->live.process, error);
 	if (!s->process || !rehearse(s, options, error))
 		return false;
-	if (options->live.process.mode == HW_STOP_ALL)
-		return copy_all(s, options, error);
-	if (options->live.process.mode == HW_STOP_BUDGET)
-		return work_in_budget(s, options, error);
+	if (options->live.process.mode != HW_STOP_NONE)
+		return prepare(s, options, error) && (options->live.process.mode == HW_STOP_ALL
+							  ? copy_all(s, options, error)
+							  : work_in_budget(s, options, error));
 	hw_notes_missing(&s->notes, "not-stopped", "leave --mode nostop out",
 			 "%s ran on while it was read: totals are of no one moment, and without "
 			 "registers blocks cached by threads may count as live",

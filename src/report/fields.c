@@ -4,12 +4,10 @@
 #include <string.h>
 
 static const char *const kind_names[HW_PART_KINDS] = {
-    [HW_PART_OTHER] = "other",	 [HW_PART_BOOL] = "bool",
-    [HW_PART_INT] = "int",	 [HW_PART_UINT] = "uint",
-    [HW_PART_FLOAT] = "float",	 [HW_PART_POINTER] = "pointer",
-    [HW_PART_STRING] = "string", [HW_PART_SLICE] = "slice",
-    [HW_PART_INTERFACE] = "interface", [HW_PART_MAP] = "map",
-    [HW_PART_CHAN] = "chan",	 [HW_PART_FUNC] = "func",
+    [HW_PART_OTHER] = "other",   [HW_PART_BOOL] = "bool",   [HW_PART_INT] = "int",
+    [HW_PART_UINT] = "uint",     [HW_PART_FLOAT] = "float", [HW_PART_POINTER] = "pointer",
+    [HW_PART_STRING] = "string", [HW_PART_SLICE] = "slice", [HW_PART_INTERFACE] = "interface",
+    [HW_PART_MAP] = "map",       [HW_PART_CHAN] = "chan",   [HW_PART_FUNC] = "func",
     [HW_PART_MORE] = "more",
 };
 
@@ -47,7 +45,7 @@ static bool has_capacity(const struct hw_show_field *f)
 
 static hw_addr base_of(const struct hw_show *s)
 {
-	return s->has_block	? s->block.addr
+	return s->has_block     ? s->block.addr
 	       : s->fields->len ? g_array_index(s->fields, struct hw_show_field, 0).addr
 				: 0;
 }

@@ -29,7 +29,7 @@ struct live_map {
 	hw_addr start;
 	hw_addr end;
 	uint64_t file_offset;
-	uint64_t spool; /* Offset of start in the spool; a multiple of LIVE_CHUNK. */
+	uint64_t spool; /* Offset of start in the spool, if it is kept. */
 	uint32_t perm;  /* HW_PERM_ */
 	bool is_shared;
 	bool is_file;     /* path is a path. */
@@ -37,15 +37,34 @@ struct live_map {
 	const char *path; /* As printed, valid UTF-8; "" for none. */
 };
 
-#define LIVE_CHUNK ((uint64_t)64 << 10) /* What is read for one look, at least. */
+#define LIVE_MISSES 4096
+#define LIVE_CHUNK  ((uint64_t)64 << 10) /* What is read for one look, at least. */
 
-/* The unnamed file, mapped twice. */
+/* Address space, and where in the spool it goes. It stays there as long as the process is
+ * looked at: what was copied before a stop is at its place then, if its mapping moved its
+ * borders or not. All three are multiples of LIVE_CHUNK. */
+struct live_place {
+	hw_addr start;
+	hw_addr end;
+	uint64_t at;
+};
+
+/* What a page in the spool has in it; zeros: not known, and then it reads as zeros. */
+struct live_tag {
+	uint64_t word[2];
+};
+#define LIVE_KEY (4096 + 32) /* Bytes of random numbers that a tag depends on. */
+
+/* The unnamed file. It is written to with pwrite() and read through a map. */
 struct live_spool {
 	int fd;
 	uint64_t size;
-	uint8_t *out;   /* Shared, writable. */
-	uint8_t *in;    /* Shared; PROT_NONE where a chunk was not read yet. */
-	uint8_t *done;  /* Bit per chunk: read, or given up. */
+	uint8_t *in;           /* Shared; PROT_NONE where a chunk was not read yet. */
+	uint8_t *done;         /* Bit per chunk: read, or given up, since the last stop began. */
+	uint8_t *listed;       /* Bit per chunk: in the list that is being read. */
+	uint8_t *written;      /* Bit per chunk: something was put there. */
+	struct live_tag *tags; /* One a page. NULL: no memory for them. */
+	uint8_t key[LIVE_KEY];
 	uint64_t limit; /* Most bytes to be put there: of disk, or of a cgroup's headroom. */
 	_Atomic uint64_t used;
 	char *dir;
@@ -89,6 +108,13 @@ struct hw_process {
 	struct live_run *runs; /* By address, disjoint, inside maps. */
 	size_t run_count;
 	size_t run_room;
+	struct live_run *old_runs; /* Those of the look before. */
+	size_t old_run_count;
+	size_t old_run_room;
+	struct live_place *places; /* By their place in the spool. */
+	size_t place_count;
+	size_t place_room;
+	size_t place_sorted;   /* So many of the first are by address, too. */
 	struct live_run *lazy; /* By address: given back with MADV_FREE, still there. */
 	size_t lazy_count;
 	size_t lazy_room;
@@ -97,6 +123,8 @@ struct hw_process {
 	struct live_run *learned; /* The same, in the order in which it is read again. */
 	size_t learned_count;
 	size_t learned_room;
+	struct live_run *misses; /* Those that had not been read; room for LIVE_MISSES. */
+	size_t miss_count;
 
 	struct hw_lock *locks; /* Of its allocators, as the rehearsal found them. */
 	uint32_t lock_count;
@@ -110,14 +138,18 @@ struct hw_process {
 	pid_t tracer; /* The thread of ours that holds them. */
 	volatile enum live_state state;
 	volatile bool is_armed; /* The deadline may let go. */
+	bool has_read;          /* All that was to be read at this stop has been. */
 	uint64_t deadline_ns;   /* CLOCK_MONOTONIC; 0: none. */
 	uint64_t stop_began_ns;
+	uint64_t read_ns; /* How long the last reading of what was learned took. */
 	volatile uint64_t stopped_ns;
 
 	struct live_spool spool;
 	atomic_flag filling;
+	volatile bool is_gone;       /* It has no memory any more. */
 	_Atomic uint64_t unreadable; /* Bytes that the kernel refused. */
 	_Atomic uint64_t spool_full; /* Bytes that the spool had no room for. */
+	uint64_t unread;             /* Bytes that were wanted and not read. */
 	_Atomic uint64_t missed;     /* Bytes looked at when nothing was read any more. */
 	uint64_t next_fill;          /* Where a walk by ascending addresses goes on, */
 	uint64_t fill_size;          /* and how much it gets then. */
@@ -154,40 +186,79 @@ bool live_wanted(const struct live_map *map, struct live_run *run, hw_addr start
 /* The first run that ends after addr. */
 size_t live_find_run(const struct hw_process *process, hw_addr addr);
 
-/* live_spool.c */
-bool live_spool_open(struct hw_process *process, GError **error);
-/* Nothing is read any more, and nothing left of what was. Not while it stands: slow. */
-bool live_spool_clean(struct hw_process *process);
-/* Places for process->maps. */
-bool live_spool_layout(struct hw_process *process, GError **error);
-/* Disk space for bytes, and pages for them in advance. */
-bool live_spool_prepare(struct hw_process *process, uint64_t bytes, GError **error);
-/* Pages in advance for what was learned, where process->maps had it. */
-void live_spool_expect(struct hw_process *process);
-void live_spool_close(struct hw_process *process);
-
-/* live_fill.c */
-void live_fill_install(struct hw_process *process); /* NULL: no more. */
-/* Reads all wanted pages of [start, end) that map has; async-signal-safe. */
-void live_copy(struct hw_process *process, const struct live_map *map, hw_addr start, hw_addr end);
-void live_mark_done(struct hw_process *process, uint64_t start, uint64_t end);
-bool live_is_done(const struct hw_process *process, uint64_t offset);
-const struct live_map *live_map_of(const struct hw_process *process, uint64_t offset);
+/* live_place.c: gives the mappings their places. New ones go behind those there are. */
+bool live_place_all(struct hw_process *process, uint64_t *size_ret);
 /* The first mapping that ends above addr, NULL past the last. For ascending addresses: *next is
  * 0 at first, and where the search goes on. */
 const struct live_map *live_map_from(const struct hw_process *process, size_t *next, hw_addr addr);
-/* What every answer needs: data of modules, stacks, thread-local memory. False when time is
- * over, as the next. */
-bool live_fill_first(struct hw_process *process);
-/* What the rehearsal looked at, read again in one go. */
-bool live_fill_learned(struct hw_process *process);
+/* The same for one address: an index, map_count for none. */
+size_t live_find_map(const struct hw_process *process, hw_addr addr);
+/* Goes through what is wanted of a part of the spool. */
+struct live_walk {
+	const struct hw_process *process;
+	uint64_t from;
+	uint64_t to;
+	size_t place;
+	bool is_inside; /* The next are of that place. */
+	hw_addr addr;
+	hw_addr end;
+	size_t map;
+	size_t run;
+};
+struct live_piece {
+	hw_addr addr;
+	uint64_t at; /* In the spool. */
+	uint64_t size;
+};
+void live_walk_init(struct live_walk *walk, const struct hw_process *process, uint64_t from,
+		    uint64_t to);
+bool live_walk_next(struct live_walk *walk, struct live_piece *ret);
+/* The place that has offset, or NULL. */
+const struct live_place *live_place_of(const struct hw_process *process, uint64_t offset);
 
-/* live_learn.c: what a rehearsal looks at, first things first. */
+/* live_spool.c */
+bool live_spool_open(struct hw_process *process, GError **error);
+/* What was read is kept, but is not of the next stop. */
+bool live_spool_forget(struct hw_process *process);
+/* Nothing is in the list of what is to be read. */
+void live_spool_list(struct hw_process *process);
+/* Places for process->maps. */
+bool live_spool_layout(struct hw_process *process, GError **error);
+/* Is there disk for bytes more? */
+bool live_spool_room(const struct hw_process *process, uint64_t bytes, GError **error);
+/* What was read may be looked at; all: and the rest, as zeros. */
+void live_spool_show(struct hw_process *process, bool all);
+void live_spool_close(struct hw_process *process);
+
+/* live_tags.c. Two pages that differ have the same tag with a probability of 2^-64, whatever
+ * is in them, as long as nobody who wrote them knows the key. */
+struct live_tag live_tag_page(const uint8_t key[LIVE_KEY], const uint8_t *page);
+bool live_tag_key(uint8_t key[LIVE_KEY]);
+
+/* live_copy.c: reads all wanted pages of the spool's [from, to), multiples of LIVE_CHUNK.
+ * Async-signal-safe. */
+void live_copy(struct hw_process *process, uint64_t from, uint64_t to);
+/* What was copied earlier, and is not there any more, reads as zeros from now on. */
+void live_copy_stale(struct hw_process *process);
+
+/* live_fill.c */
+void live_fill_install(struct hw_process *process); /* NULL: no more. */
+void live_mark_done(struct hw_process *process, uint64_t from, uint64_t to);
+bool live_is_done(const struct hw_process *process, uint64_t offset);
+
+/* live_read.c: by several readers. False: not all of it, for the deadline, or the user. */
+bool live_read_all(struct hw_process *process, GError **error);
+/* What every answer needs: data of modules, stacks, thread-local memory; then what was
+ * learned. */
+bool live_read_learned(struct hw_process *process, GError **error);
+
+/* live_learn.c: what the work looks at, first things first. False: no memory. */
 bool live_learn_begin(struct hw_process *process);
 /* [start, end) is read now; async-signal-safe, one caller at a time. */
 void live_learn_note(struct hw_process *process, hw_addr start, hw_addr end);
-/* Makes process->learned. Both false: no memory. */
-bool live_learn(struct hw_process *process);
+bool live_learn(struct hw_process *process);        /* Makes process->learned. */
+bool live_learn_missed(struct hw_process *process); /* What would have had to be read. */
+bool live_learn_new(struct hw_process *process);    /* What came to be since the scan before. */
 void live_learn_clear(struct hw_process *process);
 
 /* live_kernel.c: texts of the kernel, into process->texts. */
@@ -200,8 +271,9 @@ uint64_t live_headroom(const struct hw_process *process, const char *dir);
 
 void live_lazy_now(struct hw_process *process); /* live_lazy.c: into process->lazy. */
 
-/* live_target.c: of what was read, or may be read. */
-struct hw_target *live_target_new(struct hw_process *process, GError **error);
+/* live_target.c. is_whole: what was not read is in it, too, to be counted when it is looked
+ * at. */
+struct hw_target *live_target_new(struct hw_process *process, bool is_whole, GError **error);
 /* Its list of pages again, with what is known by now. False: no memory, and it has none. */
 bool live_target_pages(struct hw_process *process, struct hw_target *target);
 #endif

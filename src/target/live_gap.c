@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "target/live.h"
 #include <inttypes.h>
-#include <sys/mman.h>
 
 #define HEADROOM_TOLD ((uint64_t)2 << 30)
 
@@ -75,32 +74,50 @@ static void tell_gap(const struct hw_process *process, const struct gap *gap, bo
 		    hw_text_size(b, sizeof(b), gap->wanted), process->stopped_ns / 1000000);
 }
 
+/* What is known of it only now. */
+static void complete(const struct hw_process *process, struct hw_target *target)
+{
+	target->stopped_ns = process->stopped_ns;
+	target->has_contents = !process->unread && !process->unreadable && !process->spool_full;
+}
+
 bool hw_process_freeze(struct hw_process *process, struct hw_target *target, struct hw_notes *notes)
 {
 	struct gap gap = {0};
-	bool is_late = process->state == LIVE_LATE ||
-		       (process->options.mode == HW_STOP_ALL && !hw_process_time_left(process));
+	bool is_late = process->state == LIVE_LATE;
+	bool is_whole;
 
 	process->state = LIVE_FROZEN;
 	count_gap(process, &gap);
-	tell_gap(process, &gap, is_late && gap.unread, notes);
-	/* Holes too: nothing faults any more. */
-	if (!gap.unread)
-		mprotect(process->spool.in, process->spool.size, PROT_READ);
-	if (target) {
-		target->stopped_ns = process->stopped_ns;
-		target->has_contents = !gap.unread && !process->unreadable && !process->spool_full;
+	process->unread = gap.unread;
+	is_whole = !(is_late && gap.unread);
+	tell_gap(process, &gap, !is_whole, notes);
+	if (!target)
+		live_copy_stale(process);
+	/* Holes too, where nothing is missing or no segment has what is. */
+	live_spool_show(process, !is_whole || !gap.unread);
+	if (target && is_whole) {
+		complete(process, target);
 		/* What is lazy was not known when it was made. */
 		if (!live_target_pages(process, target))
 			hw_notes_missing(notes, "out-of-memory", NULL,
 					 "no memory for the list of resident pages");
 	}
-	return !(is_late && gap.unread);
+	return is_whole;
+}
+
+struct hw_target *hw_process_target(struct hw_process *process, GError **error)
+{
+	struct hw_target *target = live_target_new(process, true, error);
+
+	if (target && process->state == LIVE_FROZEN)
+		complete(process, target);
+	return target;
 }
 
 struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
 {
-	struct hw_target *target = live_target_new(process, error);
+	struct hw_target *target = live_target_new(process, false, error);
 
 	if (!target)
 		return NULL;
@@ -108,6 +125,5 @@ struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
 	/* What was not read is in no segment; the rest are pages and holes. What the work that
 	 * was thrown away had looked at is forgotten with it. */
 	atomic_store(&process->missed, 0);
-	mprotect(process->spool.in, process->spool.size, PROT_READ);
 	return target;
 }

@@ -11,6 +11,7 @@
 
 #define LOOKED_MOST ((size_t)1 << 16)
 #define BATCH_FIRST ((uint64_t)1 << 20)
+#define NEW_MOST    ((uint64_t)16 << 20) /* Of pages nobody looked at, because they are new. */
 
 bool live_learn_begin(struct hw_process *process)
 {
@@ -76,12 +77,14 @@ static bool push_all(struct hw_process *process)
 
 	for (size_t i = 0; i < process->map_count; i++) {
 		const struct live_map *map = &process->maps[i];
-		uint64_t size = map->is_kept ? map->end - map->start : 0;
+		hw_addr end = map->is_kept ? map->end : 0;
 
-		for (uint64_t at = 0; at < size; at += LIVE_CHUNK)
-			if (live_is_done(process, map->spool + at) &&
-			    !push(process, map->start + at, map->start + at + LIVE_CHUNK, first))
+		for (hw_addr at = map->start, next; at < end; at = next) {
+			next = MIN(end, (at / LIVE_CHUNK + 1) * LIVE_CHUNK);
+			if (live_is_done(process, map->spool + (at - map->start)) &&
+			    !push(process, at, next, first))
 				return false;
+		}
 	}
 	return true;
 }
@@ -101,6 +104,49 @@ bool live_learn(struct hw_process *process)
 				return false;
 	}
 	return process->looked_count < LOOKED_MOST || push_all(process);
+}
+
+bool live_learn_missed(struct hw_process *process)
+{
+	const size_t first = process->learned_count;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < process->miss_count; i++)
+		ok = push(process, process->misses[i].start, process->misses[i].end, first);
+	process->miss_count = 0;
+	return ok;
+}
+
+bool live_learn_new(struct hw_process *process)
+{
+	const size_t first = process->learned_count;
+	uint64_t left = NEW_MOST;
+
+	for (size_t i = 0, o = 0; i < process->run_count; i++) {
+		hw_addr at = process->runs[i].start;
+		hw_addr end = process->runs[i].end;
+
+		while (at < end) {
+			const struct live_run *old;
+			hw_addr until = end;
+
+			while (o < process->old_run_count && process->old_runs[o].end <= at)
+				o++;
+			old = o < process->old_run_count ? &process->old_runs[o] : NULL;
+			if (old && old->start <= at) {
+				at = MIN(end, old->end);
+				continue;
+			}
+			until = old ? MIN(end, old->start) : end;
+			if (until - at > left)
+				return true;
+			if (!push(process, at, until, first))
+				return false;
+			left -= until - at;
+			at = until;
+		}
+	}
+	return true;
 }
 
 void live_learn_clear(struct hw_process *process)

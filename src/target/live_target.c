@@ -10,6 +10,7 @@
 struct making {
 	struct hw_process *process;
 	struct hw_target *target;
+	bool is_whole; /* Also what was not read. */
 };
 
 static bool push(struct making *making, const struct live_map *map, hw_addr start, hw_addr end,
@@ -53,33 +54,31 @@ static bool add_stretch(struct making *making, uint64_t start, uint64_t end)
 	return true;
 }
 
-/* Was the page at addr read, or may it still be? */
-static bool is_readable(const struct hw_process *process, const struct live_map *map, hw_addr addr)
+static bool is_readable(const struct making *making, const struct live_map *map, hw_addr addr)
 {
-	return process->state != LIVE_FROZEN ||
-	       live_is_done(process, map->spool + (addr - map->start));
+	return making->is_whole || live_is_done(making->process, map->spool + (addr - map->start));
 }
 
 /* The part of run from start on with one answer to is_readable(). */
-static hw_addr same_until(const struct hw_process *process, const struct live_map *map,
+static hw_addr same_until(const struct making *making, const struct live_map *map,
 			  const struct live_run *run, bool *readable_ret)
 {
 	hw_addr at = run->start;
 
-	*readable_ret = is_readable(process, map, at);
-	if (process->state != LIVE_FROZEN)
+	*readable_ret = is_readable(making, map, at);
+	if (making->is_whole)
 		return run->end;
 	do
-		at = map->start + (((at - map->start) / LIVE_CHUNK + 1) * LIVE_CHUNK);
-	while (at < run->end && is_readable(process, map, at) == *readable_ret);
+		at = (at / LIVE_CHUNK + 1) * LIVE_CHUNK;
+	while (at < run->end && is_readable(making, map, at) == *readable_ret);
 	return MIN(at, run->end);
 }
 
-/* In a frozen process: the end of the unread stretch that begins at start, over what is not
+/* The end of the unread stretch that begins at start, over what is not
  * resident in between, so that there are no more pieces than there were reads. */
-static hw_addr unread_until(const struct hw_process *process, const struct live_map *map,
-			    hw_addr start)
+static hw_addr unread_until(const struct making *making, const struct live_map *map, hw_addr start)
 {
+	const struct hw_process *process = making->process;
 	hw_addr end = start;
 
 	for (size_t i = live_find_run(process, start);
@@ -90,7 +89,7 @@ static hw_addr unread_until(const struct hw_process *process, const struct live_
 
 		if (!live_wanted(map, &piece, MAX(start, end), map->end))
 			continue;
-		until = same_until(process, map, &piece, &readable);
+		until = same_until(making, map, &piece, &readable);
 		if (readable)
 			return end;
 		end = until;
@@ -117,14 +116,14 @@ static bool add_anonymous(struct making *making, const struct live_map *map, siz
 		if (live_wanted(map, &piece, begin, map->end)) {
 			while (piece.start < piece.end) {
 				bool readable;
-				hw_addr end = same_until(process, map, &piece, &readable);
+				hw_addr end = same_until(making, map, &piece, &readable);
 				uint64_t place = map->spool + (piece.start - map->start);
 
 				if (readable &&
 				    !add_stretch(making, place, place + (end - piece.start)))
 					return false;
 				if (!readable) {
-					end = unread_until(process, map, piece.start);
+					end = unread_until(making, map, piece.start);
 					if (!push(making, map, begin, piece.start,
 						  piece.start - begin, piece.start - begin) ||
 					    !push(making, map, piece.start, end, 0,
@@ -162,7 +161,7 @@ static bool add_private_file(struct making *making, const struct live_map *map, 
 		begin = run.end;
 		while (run.start < run.end) {
 			bool readable = false;
-			hw_addr end = wanted ? same_until(process, map, &run, &readable) : run.end;
+			hw_addr end = wanted ? same_until(making, map, &run, &readable) : run.end;
 			uint64_t size = readable ? end - run.start : 0;
 			uint64_t place = map->spool + (run.start - map->start);
 
@@ -314,10 +313,10 @@ bool live_target_pages(struct hw_process *process, struct hw_target *target)
 	return true;
 }
 
-struct hw_target *live_target_new(struct hw_process *process, GError **error)
+struct hw_target *live_target_new(struct hw_process *process, bool is_whole, GError **error)
 {
 	struct hw_target *target = hw_target_new(HW_TARGET_PROCESS);
-	struct making making = {process, target};
+	struct making making = {process, target, is_whole};
 
 	target->process = process;
 	target->texts = g_hash_table_ref(process->texts);

@@ -4,6 +4,7 @@
 #include "target/process.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/stop.h"
 #include "base/text.h"
 #include "target/live.h"
 #include <errno.h>
@@ -17,10 +18,8 @@
 #include <sys/user.h>
 #include <unistd.h>
 
-#define SAMPLE     ((uint64_t)8 << 20) /* Read to tell how long all will take, */
-#define PIECE      ((uint64_t)4 << 20) /* so much at a time. */
-#define ATTEMPTS   5                   /* To stop it while no allocator is locked. */
-#define PAUSE_US   1000                /* After the first; each later one waits as much more. */
+#define ATTEMPTS   5    /* To stop it while no allocator is locked. */
+#define PAUSE_US   1000 /* After the first; each later one waits as much more. */
 #define LEAVE_OVER ((uint64_t)20 * 1000 * 1000) /* Of the budget, for another attempt. */
 
 static void set_root(struct hw_process *process)
@@ -131,6 +130,7 @@ struct hw_process *hw_process_open(int32_t pid, const struct hw_process_options 
 	process->pidfd = process->dir = process->mem = process->pagemap = process->spool.fd = -1;
 	process->spool.limit = UINT64_MAX;
 	process->strings = g_string_chunk_new(4096);
+	process->misses = hw_array_resize(NULL, 0, LIVE_MISSES, sizeof(*process->misses));
 	process->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	if (open_dir(process, error) && live_refuse_kind(process, error) &&
 	    open_memory(process, error) && live_read_maps(process, error) &&
@@ -159,7 +159,11 @@ void hw_process_close(struct hw_process *process)
 		close(process->dir);
 	hw_array_resize(process->maps, process->map_room, 0, sizeof(*process->maps));
 	hw_array_resize(process->runs, process->run_room, 0, sizeof(*process->runs));
+	hw_array_resize(process->old_runs, process->old_run_room, 0, sizeof(*process->old_runs));
+	hw_array_resize(process->places, process->place_room, 0, sizeof(*process->places));
 	live_learn_clear(process);
+	hw_array_resize(process->misses, process->misses ? LIVE_MISSES : 0, 0,
+			sizeof(*process->misses));
 	hw_array_resize(process->lazy, process->lazy_room, 0, sizeof(*process->lazy));
 	hw_array_resize(process->locks, process->lock_count, 0, sizeof(*process->locks));
 	hw_array_resize(process->threads, process->thread_room, 0, sizeof(*process->threads));
@@ -174,9 +178,24 @@ void hw_process_close(struct hw_process *process)
 	g_free(process);
 }
 
+/* The scan of before is that of the look before. */
+static void keep_runs(struct hw_process *process)
+{
+	struct live_run *runs = process->old_runs;
+	size_t room = process->old_run_room;
+
+	process->old_runs = process->runs;
+	process->old_run_count = process->run_count;
+	process->old_run_room = process->run_room;
+	process->runs = runs;
+	process->run_count = 0;
+	process->run_room = room;
+}
+
 /* Where everything is now, and where it goes. */
 static bool take_stock(struct hw_process *process, GError **error)
 {
+	keep_runs(process);
 	return open_memory(process, error) && live_read_maps(process, error) &&
 	       live_scan(process, error) && live_spool_layout(process, error);
 }
@@ -184,7 +203,7 @@ static bool take_stock(struct hw_process *process, GError **error)
 struct hw_target *hw_process_look(struct hw_process *process, GError **error)
 {
 	process->state = LIVE_RUNNING;
-	if (!live_spool_clean(process) || !take_stock(process, error))
+	if (!live_spool_forget(process) || !take_stock(process, error))
 		return NULL;
 	if (!live_learn_begin(process)) {
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
@@ -197,7 +216,7 @@ struct hw_target *hw_process_look(struct hw_process *process, GError **error)
 		process->kernel_ns = live_now_ns() - began;
 		live_kernel_before(process);
 	}
-	return live_target_new(process, error);
+	return live_target_new(process, true, error);
 }
 
 static uint64_t wanted_bytes(const struct hw_process *process)
@@ -216,55 +235,76 @@ static uint64_t wanted_bytes(const struct hw_process *process)
 	return bytes;
 }
 
-/* Time to read `bytes`, from a sample of what is there. The process runs. */
-static uint64_t estimate(const struct hw_process *process, uint64_t bytes)
+static bool check_limit(const struct hw_process *process, uint64_t bytes, GError **error)
 {
-	g_autofree uint8_t *buffer = g_malloc(PIECE);
-	uint64_t began = live_now_ns();
-	uint64_t done = 0;
+	char need[32], have[32];
 
-	for (size_t i = 0, m = 0; i < process->run_count && done < SAMPLE; i++) {
-		struct live_run run = process->runs[i];
-		const struct live_map *map = live_map_from(process, &m, run.start);
-		struct iovec to = {buffer, PIECE};
-		struct iovec from;
-		ssize_t got;
+	if (bytes <= process->spool.limit)
+		return true;
+	g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+		    "heapwalk runs under the same memory limit as process %d, which has %s left; "
+		    "the copy of the process needs %s. Run heapwalk outside of the container, or "
+		    "name a place with --spool-dir if its pages may count against that limit",
+		    process->pid, hw_text_size(have, sizeof(have), process->headroom),
+		    hw_text_size(need, sizeof(need), bytes));
+	return false;
+}
 
-		if (!map || !live_wanted(map, &run, run.start, run.end))
-			continue;
-		to.iov_len = MIN(PIECE, run.end - run.start);
-		from = (struct iovec){(void *)(uintptr_t)run.start, to.iov_len};
-		got = process_vm_readv(process->pid, &to, 1, &from, 1, 0);
-		done += got > 0 ? (uint64_t)got : 0;
-	}
-	if (!done)
-		return 0;
-	return (uint64_t)((double)(live_now_ns() - began) * (double)bytes / (double)done);
+static bool fail_for_memory(GError **error)
+{
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
+	return false;
+}
+
+/* Is it over, and not for the deadline? *error may be set already. */
+static bool is_broken_off(const struct hw_process *process, GError *problem, GError **error)
+{
+	if (problem)
+		g_propagate_error(error, problem);
+	else if (process->is_gone)
+		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+			    "process %d (%s) ended while it was read", process->pid,
+			    process->command);
+	else if (process->state != LIVE_LATE && hw_stop_requested())
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+	else
+		return false;
+	return true;
+}
+
+/* What will be read at the stop, from the process as it runs. */
+static bool read_before(struct hw_process *process, bool (*read)(struct hw_process *, GError **),
+			GError **error)
+{
+	GError *problem = NULL;
+
+	return (live_spool_forget(process) || fail_for_memory(error)) &&
+	       take_stock(process, error) && (live_learn_new(process) || fail_for_memory(error)) &&
+	       (read(process, &problem) || !is_broken_off(process, problem, error));
 }
 
 bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_t *expected_ns_ret,
 			GError **error)
 {
-	char need[32], have[32];
-	uint64_t bytes;
+	bool is_all = process->options.mode == HW_STOP_ALL;
+	bool (*read)(struct hw_process *, GError **) = is_all ? live_read_all : live_read_learned;
+	uint64_t began;
 
-	if (!live_spool_clean(process) || !take_stock(process, error))
-		return false;
-	bytes = wanted_bytes(process);
-	if (bytes > process->spool.limit) {
-		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
-			    "heapwalk runs under the same memory limit as process %d, which has %s "
-			    "left; the copy of the process needs %s. Run heapwalk outside of the "
-			    "container, or name a place with --spool-dir if its pages may count "
-			    "against that limit",
-			    process->pid, hw_text_size(have, sizeof(have), process->headroom),
-			    hw_text_size(need, sizeof(need), bytes));
-		return false;
+	if (is_all) {
+		if (!live_spool_forget(process) || !take_stock(process, error) ||
+		    !check_limit(process, wanted_bytes(process), error) ||
+		    !live_spool_room(process, wanted_bytes(process), error) ||
+		    !read_before(process, read, error))
+			return false;
+	} else if (!live_learn(process)) {
+		return fail_for_memory(error);
 	}
-	if (!live_spool_prepare(process, bytes, error))
+	/* As it will be done at the stop: tells how long that takes. */
+	began = live_now_ns();
+	if (!read_before(process, read, error))
 		return false;
-	*bytes_ret = bytes;
-	*expected_ns_ret = estimate(process, bytes);
+	process->read_ns = *expected_ns_ret = live_now_ns() - began;
+	*bytes_ret = wanted_bytes(process);
 	return true;
 }
 
@@ -314,29 +354,46 @@ static bool stand_still(struct hw_process *process, GError **error)
 	return true;
 }
 
-struct hw_target *hw_process_stop(struct hw_process *process, GError **error)
+bool hw_process_stop(struct hw_process *process, GError **error)
 {
-	struct hw_target *target = NULL;
-
-	if (process->state == LIVE_RUNNING && !process->stopped_ns && !live_learn(process)) {
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for a list of pages");
-		return NULL;
-	}
-	if (!live_spool_clean(process))
-		return NULL;
-	live_spool_expect(process);
+	process->has_read = false;
+	if (!live_learn_missed(process) || !live_spool_forget(process))
+		return fail_for_memory(error);
 	if (!stand_still(process, error))
-		return NULL;
-	if (live_registers(process, error) && take_stock(process, error))
-		target = live_target_new(process, error);
-	if (!target) {
-		hw_process_release(process);
-		return NULL;
-	}
-	/* What every answer needs comes first where time may run out. */
-	if (process->deadline_ns && live_fill_first(process))
-		live_fill_learned(process);
-	return target;
+		return false;
+	if (live_registers(process, error) && take_stock(process, error) &&
+	    (live_learn_new(process) || fail_for_memory(error)))
+		return true;
+	hw_process_release(process);
+	return false;
+}
+
+bool hw_process_read(struct hw_process *process, GError **error)
+{
+	bool is_all = process->options.mode == HW_STOP_ALL;
+	uint64_t began = live_now_ns();
+	GError *problem = NULL;
+
+	process->has_read =
+	    is_all ? live_read_all(process, &problem) : live_read_learned(process, &problem);
+	process->read_ns = MAX(process->read_ns, live_now_ns() - began);
+	return process->has_read || !is_broken_off(process, problem, error);
+}
+
+struct hw_target *hw_process_show(struct hw_process *process, GError **error)
+{
+	live_copy_stale(process);
+	live_spool_show(process, false);
+	return hw_process_target(process, error);
+}
+
+bool hw_process_has_time(const struct hw_process *process)
+{
+	uint64_t budget =
+	    process->options.max_stop_ns ? process->options.max_stop_ns : HW_STOP_DEFAULT_NS;
+
+	return budget > process->stopped_ns &&
+	       budget - process->stopped_ns > 2 * process->read_ns + LEAVE_OVER;
 }
 
 void hw_process_account(struct hw_process *process)

@@ -9,12 +9,12 @@
  *
  *   hw_process_open()      may we? what is there?
  *   hw_process_look()      a target to rehearse with; the process runs on
- *   hw_process_prepare()   room in the spool for all that will be read
- *   hw_process_stop()      every thread stands still, outside of its allocators if possible;
- *                          a target of that moment
- *   hw_process_read_all()  all of it into the spool
+ *   hw_process_prepare()   what will be read is copied once while it runs
+ *   hw_process_stop()      every thread stands still, outside of its allocators if possible
+ *   hw_process_read()      into the spool: all, or what a look() showed to be needed
  *   hw_process_release()   the threads run again
  *   hw_process_freeze()    what was not read is missing from now on
+ *   hw_process_target()    a target of the moment of the stop
  *
  * While stopped nothing may block: no output, no waiting. A deadline releases the
  * process from a signal handler; hw_process_is_late() tells. When this program dies
@@ -58,8 +58,9 @@ void hw_process_close(struct hw_process *process); /* Accepts NULL. Releases. */
  * error. The process borrowed by a target must outlive it. */
 struct hw_target *hw_process_look(struct hw_process *process, GError **error);
 
-/* For read_all(): checks that the disk has room, makes the room, and estimates from a
- * sample how long reading will take (0 when there is nothing to read). */
+/* Copies what read() will read: all of it in ALL mode, what was looked at since look() in
+ * BUDGET mode. At the stop only what has changed is written. Checks that the disk has room.
+ * *bytes_ret: wanted in all; *expected_ns_ret: what reading took, as it will be done then. */
 bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_t *expected_ns_ret,
 			GError **error);
 
@@ -67,13 +68,16 @@ bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_
  * a few times at most. locks is copied. False: no memory. */
 bool hw_process_expect_locks(struct hw_process *process, const struct hw_lock *locks,
 			     uint32_t count);
-/* Stops every thread and makes a target of the moment. Where there is a deadline, which runs
- * from here on, modules' data and what a look() before read is read again. On error the
- * process runs. */
-struct hw_target *hw_process_stop(struct hw_process *process, GError **error);
-/* Everything into the spool, or as much as the deadline allows. False when the user
- * interrupted (the process still stands) or the spool failed. */
-bool hw_process_read_all(struct hw_process *process, GError **error);
+/* Stops every thread. The deadline, if there is one, runs from here on. On error the process
+ * runs. */
+bool hw_process_stop(struct hw_process *process, GError **error);
+/* In ALL mode everything into the spool; in BUDGET mode modules' data, stacks, and what was
+ * looked at before, at look() or after an earlier stop. As much as the deadline allows:
+ * hw_process_is_late() tells. False when the user interrupted or the process is gone. */
+bool hw_process_read(struct hw_process *process, GError **error);
+/* A target of the moment, to work with while it stands: what was not read yet is read when it
+ * is looked at. NULL on error. */
+struct hw_target *hw_process_show(struct hw_process *process, GError **error);
 /* With options.wants_kernel: what the kernel counts now, as the last thing before release(),
  * if there is time. */
 void hw_process_account(struct hw_process *process);
@@ -82,12 +86,18 @@ enum hw_stop_mode hw_process_mode(const struct hw_process *process);
 /* The deadline passed before release(): what was read since is not of the moment, and
  * whatever was computed from it must be thrown away. */
 bool hw_process_is_late(const struct hw_process *process);
-/* Ends reading and tells in notes what is missing and why. False when the deadline left
- * pages unread: target, and what was computed from it, must then be thrown away, and
- * hw_process_rest() gives the target to go on with, where those pages are missing. */
+/* After release(): ends reading and tells in notes what is missing and why. target: that of
+ * show(), or NULL. False when the deadline left pages unread: target, and what was computed
+ * from it, must then be thrown away, and hw_process_rest() gives the target to go on with,
+ * where those pages are missing. */
 bool hw_process_freeze(struct hw_process *process, struct hw_target *target,
 		       struct hw_notes *notes);
+/* After a freeze() that was true: a target of the moment of the stop, where what was not read
+ * reads as zeros and is counted by hw_process_missed(). NULL on error. */
+struct hw_target *hw_process_target(struct hw_process *process, GError **error);
 struct hw_target *hw_process_rest(struct hw_process *process, GError **error);
+/* Could it be stopped again, within what is left of the budget, to read what was missed? */
+bool hw_process_has_time(const struct hw_process *process);
 /* Bytes that were looked at after freeze() but had not been read: they read as zeros. */
 uint64_t hw_process_missed(const struct hw_process *process);
 

@@ -9,16 +9,15 @@
 #include "base/text.h"
 #include "target/live.h"
 #include "target/snapshot_notes.h"
+#include "target/spool.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PIECE       ((uint64_t)64 << 10)
 #define CHECK_EVERY ((uint64_t)64 << 20)
-#define LEAVE_FREE  ((uint64_t)64 << 20)
 #define PACKED_MOST ((uint64_t)256 << 30) /* A packer has to be fed the holes, too. */
 
 /* Bytes go out by ascending position; what is skipped is zeros. */
@@ -42,15 +41,14 @@ static bool fail(const struct sink *sink, int errnum, GError **error)
 static bool check_disk(struct sink *sink, uint64_t need, GError **error)
 {
 	char have[32];
-	struct statvfs fs;
+	uint64_t room;
 
 	sink->checked = sink->at;
-	if (fstatvfs(sink->options->fd, &fs) != 0 ||
-	    (uint64_t)fs.f_bavail * fs.f_frsize >= need + LEAVE_FREE)
+	if (hw_spool_has_room(sink->options->fd, need, &room))
 		return true;
 	g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
 		    "%s: the disk has only %s left; the snapshot is given up", sink->options->name,
-		    hw_text_size(have, sizeof(have), (uint64_t)fs.f_bavail * fs.f_frsize));
+		    hw_text_size(have, sizeof(have), room));
 	return false;
 }
 

@@ -2,6 +2,7 @@
 /* spool.c -- an unlinked file that leaves the disk some room and keeps zeros as holes. */
 #include "target/spool.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "target/elf.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -36,24 +37,29 @@ static const char *choose_dir(void)
 	return NULL;
 }
 
-static bool check_room(const struct hw_spool *spool, uint64_t need, const char *what,
-		       GError **error)
+bool hw_spool_has_room(int fd, uint64_t need, uint64_t *free_ret)
 {
 	struct statvfs fs;
+
+	*free_ret = UINT64_MAX;
+	if (fstatvfs(fd, &fs) == 0)
+		*free_ret = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return *free_ret >= HW_SPOOL_RESERVE && *free_ret - HW_SPOOL_RESERVE >= need;
+}
+
+bool hw_spool_check_room(int fd, const char *dir, uint64_t need, const char *what, GError **error)
+{
+	char need_text[32], free_text[32], stay[32];
 	uint64_t room;
 
-	if (fstatvfs(spool->fd, &fs) != 0) {
-		hw_error_errno(error, errno, "%s", spool->dir);
-		return false;
-	}
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (room >= HW_SPOOL_RESERVE && room - HW_SPOOL_RESERVE >= need)
+	if (hw_spool_has_room(fd, need, &room))
 		return true;
 	g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
-		    "%s: needs %" G_GUINT64_FORMAT " MiB of disk, and %s has %" G_GUINT64_FORMAT
-		    " MiB free, %" G_GUINT64_FORMAT " MiB of which stay free; name another place "
-		    "with --spool-dir",
-		    what, need >> 20, spool->dir, room >> 20, HW_SPOOL_RESERVE >> 20);
+		    "%s: needs %s of disk, and %s has %s free, %s of which stay free; name another "
+		    "place with --spool-dir",
+		    what, hw_text_size(need_text, sizeof(need_text), need), dir,
+		    hw_text_size(free_text, sizeof(free_text), room),
+		    hw_text_size(stay, sizeof(stay), HW_SPOOL_RESERVE));
 	return false;
 }
 
@@ -90,7 +96,7 @@ bool hw_spool_open(struct hw_spool *spool, const char *dir, uint64_t need, const
 	if (spool->fd < 0)
 		hw_error_errno(error, errno, "%s: cannot make a spool file in %s", what,
 			       spool->dir);
-	else if (check_room(spool, need, what, error))
+	else if (hw_spool_check_room(spool->fd, spool->dir, need, what, error))
 		return true;
 	hw_spool_close(spool);
 	return false;
@@ -116,7 +122,7 @@ static bool write_run(struct hw_spool *spool, uint64_t offset, const uint8_t *by
 		      GError **error)
 {
 	if (spool->written - spool->checked >= CHECK_EVERY || !spool->written) {
-		if (!check_room(spool, 0, "the spool file", error))
+		if (!hw_spool_check_room(spool->fd, spool->dir, 0, "the spool file", error))
 			return false;
 		spool->checked = spool->written;
 	}

@@ -8,8 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Free bytes that a spool leaves on its disk. */
+/* Free bytes that whatever we write leaves on its disk. */
 #define HW_SPOOL_RESERVE (UINT64_C(256) << 20)
+
+/* Has the disk of fd need bytes besides the reserve? *free_ret: what it has; UINT64_MAX, and true,
+ * when it does not say. */
+bool hw_spool_has_room(int fd, uint64_t need, uint64_t *free_ret);
+/* The same, with the error (TARGET). what needs it, dir is where: for the message. */
+bool hw_spool_check_room(int fd, const char *dir, uint64_t need, const char *what, GError **error);
 
 struct hw_spool {
 	int fd; /* Mode 0600, no name. */
