@@ -27,7 +27,7 @@ JE_SRCS      := fixtures/jeheaps.c $(FIX_COMMON)
 ROOTS        := $(FIX)/roots $(FIX)/librootslinked.so $(FIX)/rootsloaded.so
 ROOTS_BARE   := $(ROOTS:$(FIX)/%=$(FIX)/stripped/%)
 FIXTURES     := $(FIX)/heaps $(FIX)/heaps-static $(FIX)/known $(FIX)/demo $(FIX)/shim.so \
-                $(FIX)/busy $(FIX)/states $(FIX)/goload $(FIX)/leaks $(FIX)/tangle $(JE_FIXTURES) $(ROOTS) $(ROOTS_BARE) \
+                $(FIX)/busy $(FIX)/states $(FIX)/moment $(FIX)/goload $(FIX)/leaks $(FIX)/tangle $(JE_FIXTURES) $(ROOTS) $(ROOTS_BARE) \
                 $(BUILD)/tests/shimlog
 
 fixtures: $(FIXTURES)
@@ -49,7 +49,7 @@ $(FIX)/goload: fixtures/goload.c
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -ldl
 
-$(FIX)/busy $(FIX)/states: $(FIX)/%: fixtures/%.c
+$(FIX)/busy $(FIX)/states $(FIX)/moment: $(FIX)/%: fixtures/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(FIX_CFLAGS) -o $@ $< -lpthread

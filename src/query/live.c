@@ -193,11 +193,22 @@ static bool copy_all(struct hw_session *s, const struct hw_options *options, GEr
 	return ok;
 }
 
+/* Time is over: over what was read, from the start. */
+static bool build_rest(struct hw_session *s, const struct hw_options *options, GError **error)
+{
+	struct earlier earlier = set_aside(s);
+	bool ok = work(s, options, hw_process_rest(s->process, error), &earlier, false, error);
+
+	forget(s, &earlier);
+	return ok;
+}
+
 /* Copies what the rehearsal wanted, lets go and works on the copy. *again_ret: the work wanted
  * more than that, and there is time for another stop. */
-static bool copy_some(struct hw_session *s, const struct hw_options *options, bool *again_ret,
-		      GError **error)
+static bool copy_some(struct hw_session *s, const struct hw_options *options,
+		      const struct hw_notes_mark *mark, bool *again_ret, GError **error)
 {
+	bool is_lacking = false;
 	struct earlier earlier = set_aside(s);
 	g_autoptr(GError) problem = NULL;
 	bool is_whole;
@@ -211,21 +222,18 @@ static bool copy_some(struct hw_session *s, const struct hw_options *options, bo
 			  &problem);
 		*again_ret = hw_process_missed(s->process) && hw_process_has_time(s->process) &&
 			     !(problem && is_fatal(problem));
-		if (!ok && !*again_ret)
+		is_lacking =
+		    hw_process_missed(s->process) && !*again_ret && !(problem && is_fatal(problem));
+		if (!ok && !*again_ret && !is_lacking)
 			g_propagate_error(error, g_steal_pointer(&problem));
 	}
 	forget(s, &earlier);
-	return ok || *again_ret;
-}
-
-/* The deadline came first: over what was read, from the start. */
-static bool build_rest(struct hw_session *s, const struct hw_options *options, GError **error)
-{
-	struct earlier earlier = set_aside(s);
-	bool ok = work(s, options, hw_process_rest(s->process, error), &earlier, false, error);
-
-	forget(s, &earlier);
-	return ok;
+	if (!is_lacking)
+		return ok || *again_ret;
+	/* Zeros where there was something are not to be taken for damage. */
+	hw_notes_rewind(&s->notes, mark);
+	hw_process_give_up(s->process, &s->notes);
+	return build_rest(s, options, error);
 }
 
 /* Works while it stands: what is looked at besides is read as it goes. */
@@ -259,7 +267,7 @@ static bool work_in_budget(struct hw_session *s, const struct hw_options *option
 
 	for (unsigned i = 0; again && i < COPIES; i++) {
 		hw_notes_rewind(&s->notes, &mark);
-		if (!copy_some(s, options, &again, error))
+		if (!copy_some(s, options, &mark, &again, error))
 			return false;
 	}
 	if (!again)

@@ -106,6 +106,15 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target, str
 	return is_whole;
 }
 
+void hw_process_give_up(struct hw_process *process, struct hw_notes *notes)
+{
+	struct gap gap = {0};
+
+	count_gap(process, &gap);
+	tell_gap(process, &gap, true, notes);
+	live_spool_show(process, true);
+}
+
 struct hw_target *hw_process_target(struct hw_process *process, GError **error)
 {
 	struct hw_target *target = live_target_new(process, true, error);
