@@ -163,7 +163,8 @@ struct hw_ledger {
 	 * dead and will free when it sweeps them. Only in the heap's own ledger. */
 	uint64_t unswept;
 	uint32_t is_collected; /* 0: unswept has no meaning. */
-	uint32_t reserved;
+	/* Of an arena: a thread was inside it, and what it had in hand may be counted wrongly. */
+	uint32_t in_flux;
 };
 
 /* One block. addr and size are what the program may use, without headers.

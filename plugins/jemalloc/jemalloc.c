@@ -158,9 +158,7 @@ static void announce(struct jemalloc *je, struct copy *copy)
 
 	for (uint64_t i = 0; i < copy->arena_count; i++)
 		locked += copy->arenas[i].locked;
-	if (locked)
-		copy->is_exact = false;
-	info.confidence = copy->is_exact && !copy->is_newer ? HW_EXACT : HW_CONSERVATIVE;
+	info.confidence = copy->is_exact && !copy->is_newer && !locked ? HW_EXACT : HW_CONSERVATIVE;
 	snprintf(how, sizeof(how),
 		 "%s rtree by structure, extents of %s (%" PRIu64 " of %" PRIu64
 		 " slabs tried fit), arena_t of %s",

@@ -356,6 +356,15 @@ static void add_ledger(struct hw_ledger *to, const struct hw_ledger *from)
 		to->blocks[i] += from->blocks[i];
 }
 
+/* A thread is inside the arena, or one of its bins. */
+static bool is_locked(const struct copy *copy, uint32_t arena)
+{
+	for (uint64_t i = 0; i < copy->arena_count; i++)
+		if (copy->arenas[i].index == arena && copy->arenas[i].locked)
+			return true;
+	return false;
+}
+
 bool je_ledger(void *handle, uint32_t heap, struct hw_ledger *ret)
 {
 	struct jemalloc *je = handle;
@@ -377,11 +386,16 @@ bool je_ledger(void *handle, uint32_t heap, struct hw_ledger *ret)
 		else
 			snprintf(name, sizeof(name), "arena %" PRIu32, t->arena);
 		ledger_arena(copy, t, &part);
+		part.in_flux = is_locked(copy, t->arena);
+		if (part.in_flux)
+			part.confidence = HW_CONSERVATIVE;
+		total.in_flux |= part.in_flux;
 		je->host->arena(je->host->self, heap,
 				t->arena == NONE ? MALLOCX_ARENA_LIMIT : t->arena, name, &part);
 		add_ledger(&total, &part);
 	}
-	total.confidence = copy->is_exact && !copy->is_newer ? HW_EXACT : HW_CONSERVATIVE;
+	total.confidence =
+	    copy->is_exact && !copy->is_newer && !total.in_flux ? HW_EXACT : HW_CONSERVATIVE;
 	*ret = total;
 	return true;
 }

@@ -20,7 +20,8 @@ static void check_marks(struct ptmalloc *pt, struct libc *libc, const struct reg
 
 	if (marks == r->totals.marks_seen)
 		return;
-	libc->is_exact = false;
+	if (!libc->arenas[r->arena].is_locked)
+		libc->is_exact = false;
 	if (!r->totals.unknown_bytes)
 		pt->host->damage(pt->host->self, r->start,
 				 "%" PRIu64
@@ -48,11 +49,12 @@ static void check_bins(struct ptmalloc *pt, struct libc *libc, uint32_t arena)
 	}
 	a->bin_chunks = lists.count;
 	a->bin_bytes = lists.bytes;
-	if (!sound)
+	if (!sound && !a->is_locked)
 		libc->is_exact = false;
 	if (lists.count == flags.count && lists.bytes == flags.bytes && lists.hash == flags.hash)
 		return;
-	libc->is_exact = false;
+	if (!a->is_locked)
+		libc->is_exact = false;
 	if (sound && !unknown)
 		pt->host->damage(pt->host->self, a->addr,
 				 "arena %" PRIu32 ": its bins hold %" PRIu64 " chunks of %" PRIu64
@@ -172,7 +174,9 @@ bool pt_ledger(void *handle, uint32_t heap, struct hw_ledger *ret)
 
 		snprintf(name, sizeof(name), a ? "arena %" PRIu32 : "main arena", a);
 		ledger_arena(libc, a, &part);
-		part.confidence = libc->is_exact ? HW_EXACT : HW_CONSERVATIVE;
+		part.in_flux = libc->arenas[a].is_locked;
+		part.confidence = libc->is_exact && !part.in_flux ? HW_EXACT : HW_CONSERVATIVE;
+		total.in_flux |= part.in_flux;
 		pt->host->arena(pt->host->self, heap, a, name, &part);
 		add_ledger(&total, &part);
 	}
@@ -182,7 +186,7 @@ bool pt_ledger(void *handle, uint32_t heap, struct hw_ledger *ret)
 		pt->host->arena(pt->host->self, heap, (uint32_t)libc->arena_count, "mmapped chunks",
 				&part);
 	add_ledger(&total, &part);
-	total.confidence = libc->is_exact ? HW_EXACT : HW_CONSERVATIVE;
+	total.confidence = libc->is_exact && !total.in_flux ? HW_EXACT : HW_CONSERVATIVE;
 	*ret = total;
 	return true;
 }

@@ -137,10 +137,8 @@ static void announce(struct ptmalloc *pt, struct libc *libc)
 	for (uint64_t i = 0; i < libc->arena_count; i++)
 		host->lock(host->self, libc->arenas[i].addr + STATE_MUTEX, 4);
 	locked = list_locked(libc, arenas, sizeof(arenas));
-	if (locked) {
-		libc->is_exact = false;
+	if (locked)
 		info.confidence = HW_CONSERVATIVE;
-	}
 	libc->heap = host->add_heap(host->self, &info);
 	if (locked)
 		host->warn(

@@ -50,6 +50,7 @@ static void emit_arena(struct hw_answer *a, const struct hw_arena_ledger *arena)
 	hw_answer_field(a, "id", NULL, hw_count(arena->arena));
 	hw_answer_field(a, "name", NULL, hw_text(arena->name));
 	hw_answer_field(a, "confidence", NULL, hw_text(confidence_name(arena->ledger.confidence)));
+	hw_answer_field(a, "in_flux", NULL, hw_flag(arena->ledger.in_flux));
 	emit_ledger(a, &arena->ledger);
 	hw_answer_end(a);
 }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from common import Cgroup, JEMALLOC, MEMCG, MIB, State, status
+from common import Cgroup, Group, JEMALLOC, MEMCG, MIB, State, status
 from dump import Failed, Process, Skip
 import gobuild
 
@@ -171,34 +171,22 @@ def version_2(tool, build):
     top = next((pathlib.Path(line.split()[1]) for line in
                 pathlib.Path("/proc/mounts").read_text().splitlines()
                 if line.split()[2] == "cgroup2"), None)
-    if top is None or os.geteuid() or not shutil.which("unshare"):
-        raise Skip("no cgroup v2 is mounted here, or not root")
-    group = top / f"heapwalk-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as e:
-        raise Skip(f"no cgroup can be made: {e}") from None
-    try:
-        with State([build / "fixtures" / "states", "large"]) as target:
-            (group / "cgroup.procs").write_text(str(target.pid))
-            script = f"umount -l {MEMCG}; mount -t tmpfs none {group} || exit 99; cd {group}; " \
-                     f"echo {target.pid} > cgroup.procs; " + "".join(
-                         f"printf '{text}' > {name}; " for name, text in V2.items()) + \
-                     'exec "$@"'
-            done = subprocess.run(
-                ["unshare", "-m", "sh", "-c", script, "sh", tool.program, "summary", str(target.pid),
-                 "--json"], capture_output=True, text=True, timeout=60, check=False)
-            if done.returncode == 99:
-                raise Skip(f"no mount namespace here: {done.stderr[-100:]}")
-            data = json.loads(done.stdout)["data"]
-            identity(tool, target.pid, data["reconcile"])
-    finally:
-        for _ in range(50):
-            try:
-                group.rmdir()
-                break
-            except OSError:
-                time.sleep(0.1)
+    if os.geteuid() or not shutil.which("unshare"):
+        raise Skip("not root, or no unshare")
+    with Group(top, "cgroup v2") as group, \
+            State([build / "fixtures" / "states", "large"]) as target:
+        group.write("cgroup.procs", target.pid)
+        script = f"umount -l {MEMCG}; mount -t tmpfs none {group.dir} || exit 99; cd {group.dir}; " \
+                 f"echo {target.pid} > cgroup.procs; " + "".join(
+                     f"printf '{text}' > {name}; " for name, text in V2.items()) + \
+                 'exec "$@"'
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, "sh", tool.program, "summary", str(target.pid),
+             "--json"], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode == 99:
+            raise Skip(f"no mount namespace here: {done.stderr[-100:]}")
+        data = json.loads(done.stdout)["data"]
+        identity(tool, target.pid, data["reconcile"])
     rows = {r["label"]: r["bytes"] for r in data["reconcile"] if r["of"] == "cgroup"}
     wanted = {"anon": 12 * MIB, "file": 48 * MIB, "shmem": 2 * MIB, "kernel": 3 * MIB, "sock": MIB // 4,
               "unexplained": 66 * MIB - 65 * MIB - MIB // 4}

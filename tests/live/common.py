@@ -135,25 +135,23 @@ class State:
         self.popen.stdout.close()
 
 
-class Cgroup:
-    """A memory cgroup (version 1) of our own."""
+class Group:
+    """A cgroup of our own below top; None, or one where none can be made: skipped."""
 
-    def __init__(self, limit=None):
-        own = [line.split(":", 2) for line in
-               pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
-        path = next((p for _, names, p in own if "memory" in names.split(",")), None)
-        if path is None or not MEMCG.is_dir():
-            raise Skip("no version 1 memory cgroup here")
-        self.dir = MEMCG / path.lstrip("/") / f"heapwalk-{os.getpid()}-{time.monotonic_ns()}"
+    def __init__(self, top, what):
+        if top is None or not top.is_dir():
+            raise Skip(f"no {what} here")
+        self.dir = top / f"heapwalk-{os.getpid()}-{time.monotonic_ns()}"
         try:
             self.dir.mkdir()
         except OSError as e:
             raise Skip(f"no cgroup can be made: {e}") from None
-        if limit:
-            (self.dir / "memory.limit_in_bytes").write_text(str(limit))
+
+    def write(self, name, text):
+        (self.dir / name).write_text(str(text))
 
     def enter(self):
-        (self.dir / "cgroup.procs").write_text(str(os.getpid()))
+        self.write("cgroup.procs", os.getpid())
 
     def __enter__(self):
         return self
@@ -165,3 +163,15 @@ class Cgroup:
                 return
             except OSError:
                 time.sleep(0.05)
+
+
+class Cgroup(Group):
+    """A memory cgroup (version 1)."""
+
+    def __init__(self, limit=None):
+        own = [line.split(":", 2) for line in
+               pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
+        path = next((p for _, names, p in own if "memory" in names.split(",")), None)
+        super().__init__(path and MEMCG / path.lstrip("/"), "version 1 memory cgroup")
+        if limit:
+            self.write("memory.limit_in_bytes", limit)

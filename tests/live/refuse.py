@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from common import Busy, State, status
+from common import Busy, Group, State, status
 from dump import Failed, Skip
 
 
@@ -32,6 +32,21 @@ def gone(tool):
     process = subprocess.Popen(["true"])
     process.wait()
     refused(tool, process.pid, 3, "no such process")
+
+
+def locked(tool, build):
+    """An arena that stays locked is in flux; the other one is exact."""
+    with State([build / "fixtures" / "states", "locked"]) as target:
+        answers = [tool.json("heaps", target.pid, "--mode", mode) for mode in ("budget", "stop")]
+    for answer in answers:
+        if [w["code"] for w in answer["warnings"]] != ["arena-locked"] or answer["complete"]:
+            raise Failed(f"complete {answer['complete']}, {answer['warnings']}")
+        heap = answer["data"]["heaps"][0]
+        seen = [(a["name"], a["in_flux"], a["confidence"]) for a in heap["arenas"]]
+        if seen != [("main arena", True, "conservative"), ("arena 1", False, "exact")]:
+            raise Failed(str(seen))
+        if heap["confidence"] != "conservative":
+            raise Failed(f"the heap is {heap['confidence']}")
 
 
 def kernel_thread(tool):
@@ -160,34 +175,19 @@ def uninterruptible(tool, build):
 
 
 def frozen(tool, build):
-    freezer = pathlib.Path("/sys/fs/cgroup/freezer")
-    if not freezer.is_dir():
-        raise Skip("no version 1 freezer here")
-    group = freezer / f"heapwalk-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as e:
-        raise Skip(f"no cgroup can be made: {e}") from None
-    try:
-        with State(states(build)) as target:
-            (group / "cgroup.procs").write_text(str(target.pid))
-            (group / "freezer.state").write_text("FROZEN")
-            try:
-                time.sleep(0.2)
-                refused(tool, target.pid, 3, "is frozen by its cgroup")
-                answer = tool.json("heaps", target.pid, "--mode", "nostop")
-                if answer["data"]["heaps"][0]["blocks"]["live"] < 2000:
-                    raise Failed("nostop gave no blocks")
-            finally:
-                (group / "freezer.state").write_text("THAWED")
-            answers(tool, target.pid)
-    finally:
-        for _ in range(50):
-            try:
-                group.rmdir()
-                break
-            except OSError:
-                time.sleep(0.1)
+    with Group(pathlib.Path("/sys/fs/cgroup/freezer"), "version 1 freezer") as group, \
+            State(states(build)) as target:
+        group.write("cgroup.procs", target.pid)
+        group.write("freezer.state", "FROZEN")
+        try:
+            time.sleep(0.2)
+            refused(tool, target.pid, 3, "is frozen by its cgroup")
+            answer = tool.json("heaps", target.pid, "--mode", "nostop")
+            if answer["data"]["heaps"][0]["blocks"]["live"] < 2000:
+                raise Failed("nostop gave no blocks")
+        finally:
+            group.write("freezer.state", "THAWED")
+        answers(tool, target.pid)
 
 
 def filtered_target(tool, build):
@@ -310,6 +310,7 @@ def swapped(tool, build, work):
 
 
 def checks(score, tool, build, work):
+    score.check("refuse nothing, arena locked", locked, tool, build)
     score.check("refuse zombie", zombie, tool)
     score.check("refuse gone", gone, tool)
     score.check("refuse kernel thread", kernel_thread, tool)
