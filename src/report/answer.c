@@ -73,6 +73,8 @@ static void emit_target(const struct hw_emit *e, const struct hw_target *target)
 	e->field(e->self, "truncated", NULL, hw_flag(target->truncated));
 	e->field(e->self, "stopped_ns", NULL,
 		 target->kind == HW_TARGET_CORE ? hw_null() : hw_count(target->stopped_ns));
+	e->field(e->self, "waited_ns", NULL,
+		 target->kind == HW_TARGET_PROCESS ? hw_count(target->waited_ns) : hw_null());
 	e->end(e->self);
 }
 

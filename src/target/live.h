@@ -143,6 +143,8 @@ struct hw_process {
 	uint64_t stop_began_ns;
 	uint64_t read_ns; /* How long the last reading of what was learned took. */
 	volatile uint64_t stopped_ns;
+	uint64_t queued_ns;          /* What we had waited for a processor when it began, */
+	volatile uint64_t waited_ns; /* and of all stops. */
 
 	struct live_spool spool;
 	atomic_flag filling;

@@ -78,6 +78,7 @@ static void tell_gap(const struct hw_process *process, const struct gap *gap, bo
 static void complete(const struct hw_process *process, struct hw_target *target)
 {
 	target->stopped_ns = process->stopped_ns;
+	target->waited_ns = process->waited_ns;
 	target->has_contents = !process->unread && !process->unreadable && !process->spool_full;
 }
 
@@ -131,6 +132,7 @@ struct hw_target *hw_process_rest(struct hw_process *process, GError **error)
 	if (!target)
 		return NULL;
 	target->stopped_ns = process->stopped_ns;
+	target->waited_ns = process->waited_ns;
 	/* What was not read is in no segment; the rest are pages and holes. What the work that
 	 * was thrown away had looked at is forgotten with it. */
 	atomic_store(&process->missed, 0);

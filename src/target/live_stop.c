@@ -221,6 +221,25 @@ static void hold_back(bool on)
 	pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
+/* How long this thread has waited for a processor; 0 where the kernel does not say. The second
+ * number of Documentation/scheduler/sched-stats.rst. */
+static uint64_t queue_ns(void)
+{
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
+	uint64_t ns = 0;
+	ssize_t i = 0;
+
+	if (fd >= 0)
+		close(fd);
+	while (i < size && text[i] != ' ')
+		i++;
+	for (i++; i < size && text[i] >= '0' && text[i] <= '9'; i++)
+		ns = ns * 10 + (uint64_t)(text[i] - '0');
+	return ns;
+}
+
 bool live_seize(struct hw_process *process, GError **error)
 {
 	size_t new_count = 1;
@@ -228,6 +247,7 @@ bool live_seize(struct hw_process *process, GError **error)
 	process->tracer = (pid_t)syscall(SYS_gettid);
 	process->thread_count = 0;
 	hold_back(true);
+	process->queued_ns = queue_ns();
 	process->stop_began_ns = live_now_ns();
 	process->state = LIVE_STOPPED;
 	for (int round = 0; new_count; round++) {
@@ -298,6 +318,7 @@ void live_detach(struct hw_process *process)
 			       (long)(status >> 16 ? 0 : WSTOPSIG(status)));
 	}
 	process->stopped_ns += live_now_ns() - process->stop_began_ns;
+	process->waited_ns += queue_ns() - process->queued_ns;
 	process->thread_count = 0;
 	hold_back(false);
 }

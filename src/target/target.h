@@ -95,7 +95,8 @@ struct hw_target {
 	struct hw_page_run *pages; /* By start, disjoint: what was in memory. */
 	size_t page_count;
 	struct hw_process *process; /* Of HW_TARGET_PROCESS, borrowed; else NULL. */
-	uint64_t stopped_ns;        /* How long a process stood still for this. */
+	uint64_t stopped_ns;        /* How long a process stood still for this, */
+	uint64_t waited_ns;         /* and how much of it we waited for a processor ourselves. */
 	bool has_contents;          /* Of every page in pages that is of no file and not swapped. */
 
 	/* Private. */
