@@ -297,7 +297,7 @@ bench-graph: all $(BENCHES)
 	@python3 -B tests/bench/graph.py $(BUILD) $(GRAPH_ARGS)
 
 # How long a process stands still; LIVE_ARGS names sizes in MiB.
-bench-live: all fixtures
+bench-live: all fixtures $(BENCHES)
 	@python3 -B tests/bench/live.py $(BUILD) $(LIVE_ARGS)
 
 demo:
