@@ -89,7 +89,8 @@ def compare(heapwalk, core, dump):
     memory = Memory(core)
     new = {a for a in kept - reached
            if memory.read(a, dump.objects[a].size) != bytes(dump.objects[a].body)}
-    if len(new) > 4:
+    # A thread that the runtime starts meanwhile takes six: its m, two g's and what they hold.
+    if len(new) > 12:
         raise Failed(f"{len(new)} slots look used anew")
     return live, reached, kept - new, kept - new - reached, reached - kept
 
