@@ -273,6 +273,9 @@ struct hw_typed {
 enum {
 	/* field(), fields(): contents of the target may be shown: keys of maps, strings, bytes. */
 	HW_FIELD_STRINGS = 1,
+	/* field(): as people write it: no parts of containers (sync.Map's nodes), what an interface
+	 * holds is asserted: ".conns[key@0x… len 5].(main.conn)". */
+	HW_FIELD_SHORT = 2,
 };
 
 /* A part of a value that has no parts itself, or that is not taken apart; during fields(). */
@@ -667,6 +670,10 @@ struct hw_plugin {
 	/* Optional (NULL). After types(): what a variable without a name, whose word at slot points
 	 * at a block, must be: "map[string]int", "sync.Map". False when it is not known. */
 	bool (*variable_type)(void *handle, hw_addr slot, char *buf, uint64_t size);
+	/* Optional (NULL); after types(). The container that a block is a part of and has no
+	 * meaning without: "map[string]int" of its buckets, "sync.Map" of its nodes; what such a
+	 * container itself is, it is no part of. False: of none. */
+	bool (*inside)(void *handle, uint32_t heap, hw_addr block, char *buf, uint64_t size);
 };
 
 /* A plugin `plugins/x/` exports exactly one symbol, hw_plugin_x (distinct names, so

@@ -19,6 +19,7 @@ enum {
 /* What a block can be. */
 struct what {
 	const struct go_desc *desc;
+	const struct go_desc *inside; /* As in struct go_block_type. */
 	hw_addr func;
 	uint32_t form;
 	uint32_t host_type; /* From host->type(), when asked for; 0 before. */
@@ -50,6 +51,11 @@ struct go_block_types {
 	uint64_t queue_first, queue_count, queue_room;
 	struct go_variable *variables; /* By address. */
 	uint64_t variable_count, variable_room;
+	uint64_t spread_count; /* Of the statics, whose values have been followed. */
+	struct go_variable *statics;
+	uint64_t static_count, static_room;
+	uint32_t *static_places; /* Open addressing: 1 + index into statics. */
+	uint64_t static_place_room;
 	const struct go_desc *known[GO_KNOWN_STRUCTS];
 	struct go_closures *closures; /* NULL until the first func value. */
 	struct window windows[2];
@@ -220,7 +226,8 @@ static uint64_t hash_what(const struct what *w)
 
 static bool same_what(const struct what *a, const struct what *b)
 {
-	return a->desc == b->desc && a->func == b->func && a->form == b->form;
+	return a->desc == b->desc && a->func == b->func && a->form == b->form &&
+	       a->inside == b->inside;
 }
 
 static uint64_t find_place(const struct go_block_types *b, const uint32_t *places, uint64_t room,
@@ -311,6 +318,9 @@ static bool is_better(const struct go_block_types *b, uint32_t state, const stru
 		return new->form > old->form;
 	if (new->desc != old->desc)
 		return new->desc && (!old->desc || new->desc->head.addr < old->desc->head.addr);
+	if (new->inside != old->inside)
+		return new->inside &&
+		       (!old->inside || new->inside->head.addr < old->inside->head.addr);
 	return how > how_of(state);
 }
 
@@ -365,7 +375,7 @@ bool go_block_is_unclear(const struct go_block_types *b, const struct go_block_t
 
 bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 {
-	struct what what = {guess->desc, guess->func, guess->form, 0};
+	struct what what = {guess->desc, guess->inside, guess->func, guess->form, 0};
 	struct go_place place;
 	uint32_t sure, state, index, how = guess->how;
 
@@ -408,6 +418,7 @@ static void type_at(const struct go_block_types *b, const struct go_place *place
 	    .form = what->form,
 	    .how = how_of(state),
 	    .func = what->func,
+	    .inside = what->inside,
 	    .first = place->first,
 	    .bytes = place->bytes,
 	    .count = 1,
@@ -435,16 +446,128 @@ uint32_t *go_blocks_host_type(struct go_block_types *b, hw_addr addr)
 	return &b->whats[b->slots[place.number] & WHAT_MASK].host_type;
 }
 
+/* Statics: few, each is followed once. */
+
+static uint64_t static_place(const struct go_block_types *b, const uint32_t *places, uint64_t room,
+			     hw_addr addr)
+{
+	uint64_t at = (addr >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (room - 1);
+
+	while (places[at] && b->statics[places[at] - 1].addr != addr)
+		at = (at + 1) & (room - 1);
+	return at;
+}
+
+static bool grow_static_places(struct go_block_types *b)
+{
+	const uint64_t room = b->static_place_room ? b->static_place_room * 2 : 2 * FIRST_ROOM;
+	uint32_t *more;
+
+	if ((b->static_count + 1) * 2 < b->static_place_room)
+		return true;
+	more = resize(b, NULL, 0, room, sizeof(*more));
+	if (!more)
+		return false;
+	for (uint64_t i = 0; i < b->static_count; i++)
+		more[static_place(b, more, room, b->statics[i].addr)] = (uint32_t)i + 1;
+	if (b->static_places)
+		resize(b, b->static_places, b->static_place_room, 0, sizeof(*more));
+	b->static_places = more;
+	b->static_place_room = room;
+	return true;
+}
+
+/* In the parts of the image that the collector looks at. */
+static bool is_in_data(const struct go_runtime *rt, hw_addr addr, uint64_t size)
+{
+	for (uint32_t i = 0; i < rt->module_count; i++) {
+		const struct go_moduledata *md = &rt->modules[i];
+
+		if ((addr >= md->data && addr < md->edata && size <= md->edata - addr) ||
+		    (addr >= md->bss && addr < md->ebss && size <= md->ebss - addr))
+			return true;
+	}
+	return false;
+}
+
+bool go_blocks_add_static(struct go_block_types *b, const struct go_desc *desc, hw_addr addr)
+{
+	const struct go_variable found = {
+	    .addr = addr, .size = desc->head.size, .path = "", .desc = desc};
+	uint64_t at;
+
+	if (!desc->head.ptrdata || addr % 8 || b->static_count >= UINT32_MAX / 2 ||
+	    !is_in_data(b->rt, addr, desc->head.size))
+		return true;
+	if (!grow_static_places(b))
+		return false;
+	at = static_place(b, b->static_places, b->static_place_room, addr);
+	if (b->static_places[at])
+		return true;
+	if (!grow(b, (void **)&b->statics, &b->static_room, b->static_count, sizeof(*b->statics)))
+		return false;
+	b->statics[b->static_count++] = found;
+	b->static_places[at] = (uint32_t)b->static_count;
+	return true;
+}
+
+static bool follow_static(struct go_block_types *b)
+{
+	const struct go_variable v = b->statics[b->spread_count++];
+
+	return go_spread_values(b, v.desc, v.addr, 1, GO_HOW_PROPAGATED);
+}
+
+/* Those of no size first: go_block_variable() takes the last one of an address. */
+static int by_addr(const void *a, const void *b)
+{
+	const struct go_variable *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x->size < y->size ? -1 : x->size > y->size;
+}
+
+/* Statics that lie in no variable of debug info and in no other static join the variables. */
+static bool join_statics(struct go_block_types *b)
+{
+	const uint64_t named = b->variable_count;
+	hw_addr end = 0;
+
+	if (b->static_count)
+		qsort(b->statics, b->static_count, sizeof(*b->statics), by_addr);
+	for (uint64_t i = 0, v = 0; i < b->static_count; i++) {
+		const struct go_variable *s = &b->statics[i];
+
+		while (v < named && b->variables[v].addr + b->variables[v].size <= s->addr)
+			v++;
+		if (s->addr < end || (v < named && b->variables[v].addr < s->addr + s->size))
+			continue;
+		end = s->addr + s->size;
+		if (!go_blocks_add_variable(b, s))
+			return false;
+	}
+	if (b->variable_count > named)
+		qsort(b->variables, b->variable_count, sizeof(*b->variables), by_addr);
+	return true;
+}
+
 /* Follows all that is queued. */
 static bool drain(struct go_block_types *b)
 {
 	const struct hw_host *host = b->rt->host;
 
-	for (uint64_t done = 0; b->queue_count; done++) {
-		const struct queued next = b->queue[b->queue_first];
+	for (uint64_t done = 0; b->queue_count || b->spread_count < b->static_count; done++) {
 		struct go_block_type type;
 		struct go_place place;
+		struct queued next;
 
+		if (b->spread_count < b->static_count) {
+			if (!follow_static(b))
+				return false;
+			continue;
+		}
+		next = b->queue[b->queue_first];
 		b->queue_first = (b->queue_first + 1) & (b->queue_room - 1);
 		b->queue_count--;
 		if (done % STOP_EVERY == 0 && host->stopped(host->self))
@@ -524,7 +647,8 @@ struct go_block_types *go_block_types_new(const struct go_runtime *rt)
 		return NULL;
 	b->rt = rt;
 	if (!number_slots(b) || !find_known(b) || !go_seed_all(b) || !drain(b) ||
-	    !go_seed_untyped(b) || !drain(b) || b->no_memory || go_types_broken(b->types)) {
+	    !go_seed_untyped(b) || !drain(b) || !join_statics(b) || b->no_memory ||
+	    go_types_broken(b->types)) {
 		go_block_types_free(b);
 		return NULL;
 	}
@@ -538,6 +662,10 @@ void go_block_types_free(struct go_block_types *b)
 {
 	if (!b)
 		return;
+	if (b->statics)
+		resize(b, b->statics, b->static_room, 0, sizeof(*b->statics));
+	if (b->static_places)
+		resize(b, b->static_places, b->static_place_room, 0, sizeof(*b->static_places));
 	if (b->variables)
 		resize(b, b->variables, b->variable_room, 0, sizeof(*b->variables));
 	if (b->queue)

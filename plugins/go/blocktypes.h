@@ -53,6 +53,10 @@ struct go_block_type {
 	hw_addr first;  /* Of the first value: behind a header. */
 	uint64_t bytes; /* From there to the end of the block. */
 	uint64_t count; /* Values that there is room for: 1 for GO_FORM_VALUE. */
+	/* What it is a part of and has no meaning without: the map of buckets and groups, the
+	 * channel of a buffer, sync.Map's entry of an interface; NULL: of nothing, or not known
+	 * here. */
+	const struct go_desc *inside;
 };
 
 /* A block's place in the tables. */
@@ -101,6 +105,32 @@ void go_func_literal_name(const struct go_runtime *rt, hw_addr entry, char *buf,
 /* What a map is made of, as the compiler calls it: map.bucket[K]V, map.group[K]V. */
 bool go_desc_is_map_part(const struct go_desc *desc);
 
+/* holders.c: what blocks are parts of a container that people know as one thing, and how such a
+ * container's parts are called. */
+enum go_holder {
+	GO_HOLDER_NONE = 0,
+	GO_HOLDER_MAP,
+	GO_HOLDER_CHAN,
+	GO_HOLDER_SYNC_MAP,
+	GO_HOLDER_LIST,
+	GO_HOLDER_POOL,
+};
+/* By a type that only such a container has. */
+enum go_holder go_desc_holder(struct go_types *types, const struct go_desc *desc);
+/* Of which the block that covers addr is a part: its name. False: of none. */
+bool go_block_inside(struct go_block_types *blocks, hw_addr addr, char *buf, uint64_t size);
+bool go_inside(void *handle, uint32_t heap, hw_addr block, char *buf, uint64_t size);
+/* For typefield.c: adds what stands at an offset of a value at base, with containers' own parts
+ * left out and interfaces' types asserted. Returns the bytes added. */
+uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *desc, hw_addr base,
+			uint64_t offset, uint32_t flags, char *buf, uint64_t size);
+/* Of the path to a variable that is a container's own field, which a value of desc is: without the
+ * field. Returns the length. */
+uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_desc *desc, char *path);
+/* typefield.c: "[key@0x… len 7]". */
+uint64_t go_key_text(struct go_block_types *blocks, const struct go_desc *key, hw_addr at,
+		     uint32_t flags, char *buf, uint64_t size);
+
 /* For struct hw_plugin. */
 bool go_types(void *handle);
 bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret);
@@ -117,8 +147,9 @@ struct go_guess {
 	enum go_how how;
 	const struct go_desc *desc;
 	hw_addr func;
-	hw_addr at;     /* Where the values are said to begin. */
-	uint64_t bytes; /* And how many bytes of them. */
+	hw_addr at;                   /* Where the values are said to begin. */
+	uint64_t bytes;               /* And how many bytes of them. */
+	const struct go_desc *inside; /* As in struct go_block_type. */
 };
 /* Structs of the runtime by name; NULL when the program has no descriptor of one. */
 enum go_known {
@@ -135,6 +166,8 @@ const struct go_desc *go_blocks_known(const struct go_block_types *blocks, enum 
 const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks);
 bool go_blocks_word(struct go_block_types *blocks, hw_addr addr, uint64_t *ret);
 bool go_blocks_is_typed(const struct go_block_types *blocks, uint64_t number);
+/* A variable without a name that a typed pointer leads to: values that the compiler laid out. */
+bool go_blocks_add_static(struct go_block_types *blocks, const struct go_desc *desc, hw_addr addr);
 bool go_blocks_add_variable(struct go_block_types *blocks, const struct go_variable *variable);
 void go_blocks_sort_variables(struct go_block_types *blocks); /* When all have been added. */
 /* Takes a guess for what it is worth; false when out of memory. */
@@ -149,7 +182,10 @@ const struct go_desc *go_place_header(struct go_block_types *blocks, const struc
 /* typestructs.c: offers what a block that nothing typed leads to is by its contents, when it is a
  * part of one of the runtime's containers; *is_one_ret then. */
 bool go_seed_struct(struct go_block_types *blocks, const struct go_place *place, bool *is_one_ret);
-/* typespread.c: offers what the pointers of values lead to. */
+/* typespread.c: offers what the pointers of values lead to. inside: what they are the parts of, or
+ * NULL. */
+bool go_spread_parts(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
+		     uint64_t count, enum go_how how, const struct go_desc *inside);
 bool go_spread_values(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
 		      uint64_t count, enum go_how how);
 bool go_spread_block(struct go_block_types *blocks, const struct go_place *place,

@@ -233,8 +233,8 @@ void go_closures_free(struct go_closures *c)
 static bool fits(struct go_block_types *blocks, const struct go_place *place,
 		 const struct go_desc *desc)
 {
-	const struct go_guess guess = {GO_FORM_VALUE, GO_HOW_CLOSURE, desc, 0,
-				       place->first,  desc->head.size};
+	const struct go_guess guess = {GO_FORM_VALUE, GO_HOW_CLOSURE,  desc, 0,
+				       place->first,  desc->head.size, NULL};
 
 	return go_guess_fits(blocks, place, &guess) > 1;
 }

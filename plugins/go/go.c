@@ -256,4 +256,5 @@ const struct hw_plugin hw_plugin_go = {
     .field = go_field,
     .fields = go_fields,
     .variable_type = go_variable_type,
+    .inside = go_inside,
 };

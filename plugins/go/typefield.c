@@ -86,10 +86,22 @@ static void add_key(struct text *t, struct go_block_types *blocks, const struct 
 		    hw_addr at, uint32_t flags)
 {
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
+	struct go_types *types = go_block_types_cache(blocks);
 	char part[KEY_MAX + 64], bytes[KEY_MAX];
+	hw_addr word = 0;
 	struct go_slice string;
 	uint64_t number = 0;
 
+	if (key->head.kind == GO_KIND_INTERFACE && go_word(rt, at, &word)) {
+		const struct go_desc *held = go_types_held(types, key->has_methods, word);
+
+		/* What an interface holds stands elsewhere, or it is a pointer: that says which. */
+		if (held && go_word(rt, at + 8, &word)) {
+			key = held;
+			at = word;
+			flags &= go_desc_is_direct(types, held) ? 0 : ~UINT32_C(0);
+		}
+	}
 	snprintf(part, sizeof(part), "[key@0x%llx]", (unsigned long long)at);
 	if (key->head.kind == GO_KIND_STRING && go_read(rt, at, &string, 16)) {
 		if (flags & HW_FIELD_STRINGS &&
@@ -110,6 +122,27 @@ static void add_key(struct text *t, struct go_block_types *blocks, const struct 
 			snprintf(part, sizeof(part), "[%llu]", (unsigned long long)number);
 	}
 	add(t, part);
+}
+
+uint64_t go_key_text(struct go_block_types *blocks, const struct go_desc *key, hw_addr at,
+		     uint32_t flags, char *buf, uint64_t size)
+{
+	struct text t = {buf, size, 0};
+
+	add_key(&t, blocks, key, at, flags);
+	return t.used;
+}
+
+/* What stands at an offset of a value at base. */
+static void add_path(struct text *t, struct go_block_types *blocks, const struct go_desc *desc,
+		     hw_addr base, uint64_t offset, uint32_t flags)
+{
+	char *end = t->buf + t->used;
+
+	t->used += flags & HW_FIELD_SHORT
+		       ? go_holder_path(blocks, desc, base, offset, flags, end, t->size - t->used)
+		       : go_desc_path(go_block_types_cache(blocks), desc, offset, end,
+				      t->size - t->used, NULL);
 }
 
 /* A part of a bucket or group. The compiler calls keys and elements so (reflectdata/map*.go):
@@ -154,18 +187,54 @@ static void add_map_part(struct text *t, struct go_block_types *blocks, const st
 		return;
 	add_key(t, blocks, key, base + key_at, flags);
 	if (offset >= elem_at && offset - elem_at < elem->head.size)
-		t->used += go_desc_path(types, elem, offset - elem_at, t->buf + t->used,
-					t->size - t->used, NULL);
+		add_path(t, blocks, elem, base + elem_at, offset - elem_at, flags);
 	else
 		add(t, ".(key)");
+}
+
+static void add_index(struct text *t, const struct go_block_type *type, uint64_t index,
+		      uint32_t flags)
+{
+	const bool is_short = flags & HW_FIELD_SHORT;
+	char number[32];
+
+	/* The ring of a pool's values has none; its locals' fields end the bracket. */
+	if (is_short && (strcmp(type->desc->name, "sync.eface") == 0))
+		return;
+	if (is_short && strcmp(type->desc->name, "sync.poolLocal") == 0)
+		snprintf(number, sizeof(number), "[P %llu", (unsigned long long)index);
+	else
+		snprintf(number, sizeof(number), "[%s%llu]",
+			 is_short && type->inside ? "slot " : "", (unsigned long long)index);
+	add(t, number);
+}
+
+/* Of a part of a map or channel, by the runtime's own struct. */
+static void add_head(struct text *t, struct go_block_types *blocks,
+		     const struct go_block_type *type, uint64_t offset)
+{
+	const bool is_swiss =
+	    type->desc ? type->desc->is_swiss : go_blocks_runtime(blocks)->layout.minor >= 24;
+	const struct go_desc *head =
+	    go_blocks_known(blocks, type->form == GO_FORM_CHAN    ? GO_KNOWN_HCHAN
+				    : type->form == GO_FORM_TABLE ? GO_KNOWN_TABLE
+				    : is_swiss                    ? GO_KNOWN_MAP
+								  : GO_KNOWN_HMAP);
+	char number[32];
+
+	if (type->form == GO_FORM_DIRECTORY) {
+		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)offset / 8);
+		add(t, number);
+	} else if (head) {
+		t->used += go_desc_path(go_block_types_cache(blocks), head, offset,
+					t->buf + t->used, t->size - t->used, NULL);
+	}
 }
 
 static bool block_field(struct go_block_types *blocks, const struct go_block_type *type,
 			hw_addr slot, uint32_t flags, struct text *t)
 {
-	struct go_types *types = go_block_types_cache(blocks);
 	const uint64_t offset = slot - type->first;
-	char number[32];
 	uint64_t index;
 
 	if (slot < type->first || offset >= type->bytes)
@@ -182,18 +251,18 @@ static bool block_field(struct go_block_types *blocks, const struct go_block_typ
 				     offset % type->desc->head.size, flags);
 			return true;
 		}
-		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)index);
 		if (type->form == GO_FORM_ARRAY)
-			add(t, number);
-		t->used += go_desc_path(types, type->desc, offset % type->desc->head.size,
-					t->buf + t->used, t->size - t->used, NULL);
+			add_index(t, type, index, flags);
+		add_path(t, blocks, type->desc, type->first + index * type->desc->head.size,
+			 offset % type->desc->head.size, flags);
 		return true;
 	case GO_FORM_FUNC:
 		if (type->desc)
-			t->used += go_desc_path(types, type->desc, offset, t->buf + t->used,
-						t->size - t->used, NULL);
+			add_path(t, blocks, type->desc, type->first, offset, flags);
 		return type->desc != NULL;
 	default: /* The parts of a map and of a channel have no names that help. */
+		if (!(flags & HW_FIELD_SHORT))
+			add_head(t, blocks, type, offset);
 		return true;
 	}
 }
@@ -219,10 +288,12 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 		if (!variable || (!variable->desc && (variable->is_slice || !*variable->path)))
 			continue;
 		add(&text, variable->path);
-		if (variable->desc)
-			go_desc_path(go_block_types_cache(blocks), variable->desc,
-				     slot - variable->addr, buf + text.used, size - text.used,
-				     NULL);
+		if (!variable->desc)
+			return true;
+		if (flags & HW_FIELD_SHORT)
+			text.used = go_holder_cut(blocks, variable->desc, buf);
+		add_path(&text, blocks, variable->desc, variable->addr, slot - variable->addr,
+			 flags);
 		return true;
 	}
 	return false;

@@ -101,6 +101,10 @@ bool go_desc_slots(struct go_types *types, const struct go_desc *desc,
 /* The slot that covers a byte of a value, as a run of one; false: no pointer, or not known. */
 bool go_desc_slot_at(struct go_types *types, const struct go_desc *desc, uint64_t offset,
 		     struct go_slot *ret);
+/* One step into a value; *offset becomes that in the part. A field's name, or NULL and an element's
+ * index. NULL: it has no part there. */
+const struct go_desc *go_desc_step(struct go_types *types, const struct go_desc *desc,
+				   uint64_t *offset, const char **name_ret, uint64_t *index_ret);
 /* What stands at an offset of a value: ".Msg", "[3].key"; "" for a value without parts. Returns
  * the length, at most size - 1 (it is cut there). *leaf_ret, which may be NULL: the innermost
  * part's type. */

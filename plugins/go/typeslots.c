@@ -41,13 +41,17 @@ static void push(struct taking *t, hw_addr type, uint64_t offset, uint64_t strid
 }
 
 /* Where the unsafe.Pointer of a field leads: sync/atomic's Pointer[T] says it by a field of type
- * [0]*T; an entry of sync.Map to 1.19 in a comment. */
+ * [0]*T; an entry of sync.Map to 1.19 and a sync.Pool in comments. */
 static hw_addr target_of(struct go_types *types, const struct go_desc *desc)
 {
 	const struct go_desc *first, *known = NULL;
 
 	if (strcmp(desc->name, "sync.entry") == 0) {
 		known = go_types_named(types, "interface {}");
+		return known ? known->head.addr : 0;
+	}
+	if (strcmp(desc->name, "sync.Pool") == 0) {
+		known = go_types_named(types, "sync.poolLocal");
 		return known ? known->head.addr : 0;
 	}
 	if (strncmp(desc->name, "atomic.Pointer[", 15) != 0 || !desc->field_count)
@@ -85,8 +89,16 @@ static void push_fields(struct taking *t, const struct go_desc *desc, const stru
 	}
 }
 
+/* sync/poolqueue.go: an interface by its words. */
+static bool is_eface(const struct go_desc *desc)
+{
+	return desc->head.size == 16 && strcmp(desc->name, "sync.eface") == 0;
+}
+
 static uint32_t slot_kind(const struct go_desc *desc)
 {
+	if (is_eface(desc))
+		return GO_SLOT_INTERFACE;
 	switch (desc->head.kind) {
 	case GO_KIND_POINTER:
 		return GO_SLOT_POINTER;
@@ -117,7 +129,7 @@ static void take(struct taking *t, const struct part *p)
 		return;
 	} else if (desc->head.kind == GO_KIND_ARRAY) {
 		push_array(t, desc, p);
-	} else if (desc->head.kind == GO_KIND_STRUCT) {
+	} else if (desc->head.kind == GO_KIND_STRUCT && !is_eface(desc)) {
 		push_fields(t, desc, p);
 	} else if (t->slot_count == SLOTS_MAX) {
 		t->is_bad = true;
@@ -222,9 +234,8 @@ static const struct go_field_desc *field_at(struct go_types *types, const struct
 	return NULL;
 }
 
-/* One step into a value; *offset becomes that in the part. NULL: it has no part there. */
-static const struct go_desc *step(struct go_types *types, const struct go_desc *desc,
-				  uint64_t *offset, const char **name_ret, uint64_t *index_ret)
+const struct go_desc *go_desc_step(struct go_types *types, const struct go_desc *desc,
+				   uint64_t *offset, const char **name_ret, uint64_t *index_ret)
 {
 	const struct go_field_desc *field;
 	const struct go_desc *part = NULL;
@@ -255,7 +266,7 @@ bool go_desc_slot_at(struct go_types *types, const struct go_desc *desc, uint64_
 	const char *name;
 
 	for (uint32_t depth = 0; depth < DEPTH_MAX; depth++) {
-		const struct go_desc *part = step(types, desc, &rest, &name, &index);
+		const struct go_desc *part = go_desc_step(types, desc, &rest, &name, &index);
 
 		if (part) {
 			desc = part;
@@ -294,7 +305,7 @@ uint64_t go_desc_path(struct go_types *types, const struct go_desc *desc, uint64
 
 	buf[0] = 0;
 	for (uint32_t depth = 0; depth < DEPTH_MAX; depth++) {
-		const struct go_desc *part = step(types, desc, &offset, &name, &index);
+		const struct go_desc *part = go_desc_step(types, desc, &offset, &name, &index);
 		char number[32];
 
 		if (!part)

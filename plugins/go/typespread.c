@@ -14,7 +14,16 @@ enum {
 static bool offer(struct go_block_types *blocks, enum go_form form, enum go_how how,
 		  const struct go_desc *desc, hw_addr at, uint64_t bytes)
 {
-	const struct go_guess guess = {form, how, desc, 0, at, bytes};
+	const struct go_guess guess = {form, how, desc, 0, at, bytes, NULL};
+
+	return go_blocks_offer(blocks, &guess);
+}
+
+/* Of a container that it has no meaning without. */
+static bool offer_part(struct go_block_types *blocks, enum go_form form, const struct go_desc *desc,
+		       hw_addr at, uint64_t bytes, const struct go_desc *inside)
+{
+	const struct go_guess guess = {form, GO_HOW_PROPAGATED, desc, 0, at, bytes, inside};
 
 	return go_blocks_offer(blocks, &guess);
 }
@@ -22,8 +31,13 @@ static bool offer(struct go_block_types *blocks, enum go_form form, enum go_how 
 static bool offer_value(struct go_block_types *blocks, enum go_how how, const struct go_desc *desc,
 			hw_addr at)
 {
-	return !desc || !desc->head.size ||
-	       offer(blocks, GO_FORM_VALUE, how, desc, at, desc->head.size);
+	struct go_place place;
+
+	if (!desc || !desc->head.size)
+		return true;
+	if (!go_block_place(blocks, at, &place))
+		return go_blocks_add_static(blocks, desc, at);
+	return offer(blocks, GO_FORM_VALUE, how, desc, at, desc->head.size);
 }
 
 bool go_spread_func(struct go_block_types *blocks, hw_addr func, enum go_how how)
@@ -54,14 +68,31 @@ static const struct go_desc *node_behind(struct go_block_types *blocks, const st
 	return go_types_named(go_block_types_cache(blocks), name);
 }
 
-static bool spread_pointer(struct go_block_types *blocks, hw_addr elem, hw_addr word,
-			   enum go_how how)
+/* sync/pool.go: Pool: local, localSize; victim, victimSize: one poolLocal for each P. */
+static bool spread_pool(struct go_block_types *blocks, const struct go_desc *local, hw_addr at,
+			hw_addr word)
 {
-	const struct go_desc *desc = elem ? go_types_at(go_block_types_cache(blocks), elem) : NULL;
+	uint64_t count, bytes;
 
-	if (desc)
-		desc = node_behind(blocks, desc, word);
-	return offer_value(blocks, how, desc, word);
+	if (!go_blocks_word(blocks, at + 8, &count) || !count ||
+	    __builtin_mul_overflow(count, local->head.size, &bytes))
+		return true;
+	return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, local, word, bytes);
+}
+
+static bool spread_pointer(struct go_block_types *blocks, const struct go_slot *slot, hw_addr at,
+			   hw_addr word, enum go_how how, const struct go_desc *inside)
+{
+	const struct go_desc *desc =
+	    slot->elem ? go_types_at(go_block_types_cache(blocks), slot->elem) : NULL;
+
+	if (!desc)
+		return true;
+	if (strcmp(desc->name, "sync.poolLocal") == 0)
+		return spread_pool(blocks, desc, at, word);
+	if (inside && desc->head.size)
+		return offer_part(blocks, GO_FORM_VALUE, desc, word, desc->head.size, inside);
+	return offer_value(blocks, how, node_behind(blocks, desc, word), word);
 }
 
 static bool spread_string(struct go_block_types *blocks, hw_addr at, hw_addr word, enum go_how how)
@@ -85,7 +116,7 @@ static bool spread_slice(struct go_block_types *blocks, hw_addr at, hw_addr elem
 }
 
 static bool spread_slot(struct go_block_types *blocks, const struct go_slot *slot, hw_addr at,
-			enum go_how how)
+			enum go_how how, const struct go_desc *inside)
 {
 	bool is_one;
 	hw_addr word;
@@ -96,7 +127,7 @@ static bool spread_slot(struct go_block_types *blocks, const struct go_slot *slo
 		return true;
 	switch (slot->kind) {
 	case GO_SLOT_POINTER:
-		return spread_pointer(blocks, slot->elem, word, how);
+		return spread_pointer(blocks, slot, at, word, how, inside);
 	case GO_SLOT_STRING:
 		return spread_string(blocks, at, word, how);
 	case GO_SLOT_SLICE:
@@ -134,7 +165,7 @@ bool go_spread_interface(struct go_block_types *blocks, hw_addr addr, bool *is_o
 	if (!go_desc_is_direct(types, desc))
 		return offer_value(blocks, GO_HOW_INTERFACE, desc, data);
 	return !go_desc_slot_at(types, desc, 0, &slot) ||
-	       spread_slot(blocks, &slot, addr + 8, GO_HOW_INTERFACE);
+	       spread_slot(blocks, &slot, addr + 8, GO_HOW_INTERFACE, NULL);
 }
 
 /* Buckets of the older maps are lists: the last word points at the next one, also where keys and
@@ -144,23 +175,31 @@ static bool is_bucket(const struct go_desc *desc)
 	return strncmp(desc->name, "map.bucket[", 11) == 0 && desc->head.size > 16;
 }
 
+/* sync/map.go, to 1.23: what an entry points at is of no use to anybody else. */
+static bool is_entry(const struct go_desc *desc)
+{
+	return strcmp(desc->name, "sync.entry") == 0;
+}
+
 static bool spread_one(struct go_block_types *blocks, const struct go_desc *desc,
-		       const struct go_slot *slots, uint32_t count, hw_addr at, enum go_how how)
+		       const struct go_slot *slots, uint32_t count, hw_addr at, enum go_how how,
+		       const struct go_desc *inside)
 {
 	hw_addr next;
 
 	for (uint32_t s = 0; s < count; s++)
 		for (uint32_t i = 0; i < slots[s].count; i++)
 			if (!spread_slot(blocks, &slots[s],
-					 at + slots[s].offset + i * slots[s].stride, how))
+					 at + slots[s].offset + i * slots[s].stride, how,
+					 is_entry(desc) ? desc : NULL))
 				return false;
 	if (is_bucket(desc) && go_blocks_word(blocks, at + desc->head.size - 8, &next) && next)
-		return offer(blocks, GO_FORM_ARRAY, how, desc, next, desc->head.size);
+		return offer_part(blocks, GO_FORM_ARRAY, desc, next, desc->head.size, inside);
 	return true;
 }
 
-bool go_spread_values(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
-		      uint64_t count, enum go_how how)
+bool go_spread_parts(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
+		     uint64_t count, enum go_how how, const struct go_desc *inside)
 {
 	const struct hw_host *host = go_blocks_runtime(blocks)->host;
 	const struct go_slot *slots;
@@ -172,10 +211,17 @@ bool go_spread_values(struct go_block_types *blocks, const struct go_desc *desc,
 	for (uint64_t i = 0; i < count; i++) {
 		if (!(i & 0xfff) && host->stopped(host->self))
 			return false;
-		if (!spread_one(blocks, desc, slots, slot_count, at + i * desc->head.size, how))
+		if (!spread_one(blocks, desc, slots, slot_count, at + i * desc->head.size, how,
+				inside))
 			return false;
 	}
 	return true;
+}
+
+bool go_spread_values(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,
+		      uint64_t count, enum go_how how)
+{
+	return go_spread_parts(blocks, desc, at, count, how, NULL);
 }
 
 static bool spread_known(struct go_block_types *blocks, enum go_known which, hw_addr at)
@@ -187,8 +233,8 @@ static bool spread_known(struct go_block_types *blocks, enum go_known which, hw_
 
 /* runtime/map.go: makeBucketArray(): with B from 4 on some more for overflow, and what the size
  * class has room for. */
-static bool offer_buckets(struct go_block_types *blocks, const struct go_desc *bucket, hw_addr at,
-			  uint64_t b)
+static bool offer_buckets(struct go_block_types *blocks, const struct go_desc *map,
+			  const struct go_desc *bucket, hw_addr at, uint64_t b)
 {
 	struct go_place place;
 
@@ -196,10 +242,9 @@ static bool offer_buckets(struct go_block_types *blocks, const struct go_desc *b
 	    place.bytes >> b < bucket->head.size)
 		return true;
 	if (b < 4)
-		return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, bucket, at,
-			     bucket->head.size << b);
-	return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, bucket, at,
-		     place.bytes / bucket->head.size * bucket->head.size);
+		return offer_part(blocks, GO_FORM_ARRAY, bucket, at, bucket->head.size << b, map);
+	return offer_part(blocks, GO_FORM_ARRAY, bucket, at,
+			  place.bytes / bucket->head.size * bucket->head.size, map);
 }
 
 static bool spread_buckets(struct go_block_types *blocks, const struct go_desc *map, hw_addr at)
@@ -211,11 +256,11 @@ static bool spread_buckets(struct go_block_types *blocks, const struct go_desc *
 	if (!bucket || !go_get(rt, at, GO_HMAP_B, &b) ||
 	    !go_get(rt, at, GO_HMAP_BUCKETS, &buckets) || !go_get(rt, at, GO_HMAP_OLDBUCKETS, &old))
 		return true;
-	if (!offer_buckets(blocks, bucket, buckets, b))
+	if (!offer_buckets(blocks, map, bucket, buckets, b))
 		return false;
 	/* Half as many, or the same: for one of the two the class is not right. */
-	return (!old || (offer_buckets(blocks, bucket, old, b ? b - 1 : 0) &&
-			 offer_buckets(blocks, bucket, old, b))) &&
+	return (!old || (offer_buckets(blocks, map, bucket, old, b ? b - 1 : 0) &&
+			 offer_buckets(blocks, map, bucket, old, b))) &&
 	       spread_known(blocks, GO_KNOWN_HMAP, at);
 }
 
@@ -234,8 +279,7 @@ static bool spread_map(struct go_block_types *blocks, const struct go_desc *map,
 	    !go_get(rt, at, GO_MAP_DIRLEN, &length) || !directory || length > DIRECTORY_MAX)
 		return true;
 	if (!length)
-		return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, group, directory,
-			     group->head.size);
+		return offer_part(blocks, GO_FORM_ARRAY, group, directory, group->head.size, map);
 	return offer(blocks, GO_FORM_DIRECTORY, GO_HOW_PROPAGATED, map, directory, length * 8);
 }
 
@@ -262,7 +306,7 @@ static bool spread_table(struct go_block_types *blocks, const struct go_desc *ma
 	    !go_blocks_word(blocks, at + GROUPS_AT + 8, &mask) || mask >= DIRECTORY_MAX ||
 	    __builtin_mul_overflow(mask + 1, group->head.size, &bytes))
 		return true;
-	return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, group, groups, bytes);
+	return offer_part(blocks, GO_FORM_ARRAY, group, groups, bytes, map);
 }
 
 static bool spread_chan(struct go_block_types *blocks, const struct go_desc *chan, hw_addr at)
@@ -276,7 +320,7 @@ static bool spread_chan(struct go_block_types *blocks, const struct go_desc *cha
 	    !go_blocks_word(blocks, at + l->at[GO_HCHAN_BUF], &buffer) ||
 	    __builtin_mul_overflow(room, elem->head.size, &bytes))
 		return true;
-	return offer(blocks, GO_FORM_ARRAY, GO_HOW_PROPAGATED, elem, buffer, bytes);
+	return offer_part(blocks, GO_FORM_ARRAY, elem, buffer, bytes, chan);
 }
 
 bool go_spread_block(struct go_block_types *blocks, const struct go_place *place,
@@ -285,8 +329,8 @@ bool go_spread_block(struct go_block_types *blocks, const struct go_place *place
 	switch (type->form) {
 	case GO_FORM_VALUE:
 	case GO_FORM_ARRAY:
-		return go_spread_values(blocks, type->desc, type->first, type->count,
-					GO_HOW_PROPAGATED);
+		return go_spread_parts(blocks, type->desc, type->first, type->count,
+				       GO_HOW_PROPAGATED, type->inside);
 	case GO_FORM_MAP:
 		return spread_map(blocks, type->desc, type->first);
 	case GO_FORM_DIRECTORY:

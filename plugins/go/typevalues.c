@@ -390,11 +390,12 @@ static void list_func(struct walk *w, const struct go_block_type *type)
 static void list_head(struct walk *w, const struct go_block_type *type)
 {
 	const bool is_chan = type->form == GO_FORM_CHAN;
-	const struct go_desc *elem = go_types_at(w->types, type->desc->elem);
-	const struct go_desc *head =
-	    go_blocks_known(w->blocks, is_chan                ? GO_KNOWN_HCHAN
-				       : type->desc->is_swiss ? GO_KNOWN_MAP
-							      : GO_KNOWN_HMAP);
+	const bool is_swiss =
+	    type->desc ? type->desc->is_swiss : go_blocks_runtime(w->blocks)->layout.minor >= 24;
+	const struct go_desc *elem = is_chan ? go_types_at(w->types, type->desc->elem) : NULL;
+	const struct go_desc *head = go_blocks_known(w->blocks, is_chan    ? GO_KNOWN_HCHAN
+								: is_swiss ? GO_KNOWN_MAP
+									   : GO_KNOWN_HMAP);
 	struct hw_part part = {.kind = is_chan ? HW_PART_CHAN : HW_PART_MAP,
 			       .addr = type->first,
 			       .size = type->bytes,

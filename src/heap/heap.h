@@ -119,6 +119,10 @@ bool hw_heaps_field(const struct hw_heaps *heaps, hw_addr slot, uint32_t flags, 
 bool hw_heaps_fields(const struct hw_heaps *heaps, hw_addr addr, uint32_t flags,
 		     void (*receiver)(void *self, const struct hw_part *part), void *self);
 
+/* As inside(): the container that a block is a part of. */
+bool hw_heaps_inside(const struct hw_heaps *heaps, uint32_t index, hw_addr block, char *buf,
+		     size_t size);
+
 /* As site(): who allocated a block. */
 bool hw_heaps_site(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
 		   void (*receiver)(void *self, const struct hw_call *call), void *self);

@@ -81,3 +81,11 @@ bool hw_heaps_fields(const struct hw_heaps *heaps, hw_addr addr, uint32_t flags,
 	}
 	return false;
 }
+
+bool hw_heaps_inside(const struct hw_heaps *heaps, uint32_t index, hw_addr block, char *buf,
+		     size_t size)
+{
+	const struct hw_instance *in = typed_instance(heaps, index);
+
+	return in && in->plugin->inside && in->plugin->inside(in->handle, index, block, buf, size);
+}

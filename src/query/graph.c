@@ -201,15 +201,44 @@ const char *hw_session_type_from(struct hw_session *s, uint32_t block)
 	return hw_session_type(s, block) ? "vtable" : NULL;
 }
 
-char *hw_session_field(struct hw_session *s, hw_addr slot, bool strings)
+static char *field_text(struct hw_session *s, hw_addr slot, uint32_t flags)
 {
 	char text[4096];
 
 	hw_session_types(s);
-	if (!slot ||
-	    !hw_heaps_field(s->heaps, slot, strings ? HW_FIELD_STRINGS : 0, text, sizeof(text)))
+	if (!slot || !hw_heaps_field(s->heaps, slot, flags, text, sizeof(text)))
 		return NULL;
 	return g_utf8_make_valid(text, -1);
+}
+
+char *hw_session_field(struct hw_session *s, hw_addr slot, bool strings)
+{
+	return field_text(s, slot, strings ? HW_FIELD_STRINGS : 0);
+}
+
+char *hw_session_short_field(struct hw_session *s, hw_addr slot, bool strings)
+{
+	return field_text(s, slot, HW_FIELD_SHORT | (strings ? HW_FIELD_STRINGS : 0));
+}
+
+char *hw_session_inside(struct hw_session *s, uint32_t block)
+{
+	char text[4096];
+
+	hw_session_types(s);
+	if (!hw_heaps_inside(s->heaps, hw_table_heap(s->table, block),
+			     hw_table_addr(s->table, block), text, sizeof(text)))
+		return NULL;
+	return g_utf8_make_valid(text, -1);
+}
+
+bool hw_session_is_inside(struct hw_session *s, uint32_t block)
+{
+	char text[2];
+
+	hw_session_types(s);
+	return hw_heaps_inside(s->heaps, hw_table_heap(s->table, block),
+			       hw_table_addr(s->table, block), text, sizeof(text));
 }
 
 bool hw_session_has_type(struct hw_session *s, uint32_t block, const char *name)

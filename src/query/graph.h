@@ -51,6 +51,14 @@ const char *hw_session_type_from(struct hw_session *session, uint32_t block);
  * without a name worth it. strings: keys of maps may be shown. NULL when it is not known; free
  * with g_free(). */
 char *hw_session_field(struct hw_session *session, hw_addr slot, bool strings);
+/* The same as people write it: without parts of containers, with what interfaces hold:
+ * "[key@0x… len 7].(main.conn)". */
+char *hw_session_short_field(struct hw_session *session, hw_addr slot, bool strings);
+/* The container that a block is a part of and has no meaning without: "map[string]int" of its
+ * buckets, "sync.Map" of its nodes. NULL: of none; free with g_free(). */
+char *hw_session_inside(struct hw_session *session, uint32_t block);
+/* Is it part of one? */
+bool hw_session_is_inside(struct hw_session *session, uint32_t block);
 
 /* The types of roots that are variables without a name, as far as what they point at tells: works
  * out types when there are such variables. */

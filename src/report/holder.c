@@ -106,6 +106,7 @@ static void step_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	bool has_offset = slot_offset(s, step, &offset);
 	g_autofree char *field =
 	    step->has_slot ? hw_session_field(s, step->slot, a->has_strings) : NULL;
+	g_autofree char *inside = root ? NULL : hw_session_inside(s, step->node);
 
 	hw_answer_begin(a, NULL, NULL);
 	hw_answer_field(a, "kind", NULL, hw_text(root ? "root" : "block"));
@@ -121,6 +122,7 @@ static void step_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_field(a, "type_from", NULL,
 			hw_text(root ? NULL : hw_session_type_from(s, step->node)));
 	hw_answer_field(a, "field", NULL, hw_text(field));
+	hw_answer_field(a, "inside", NULL, hw_text(inside));
 	hw_answer_field(a, "size", NULL,
 			hw_size(root ? root->size : hw_table_size(s->table, step->node)));
 	hw_answer_field(a, "offset", NULL, has_offset ? hw_size(offset) : hw_null());
@@ -132,30 +134,38 @@ static void step_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_end(a);
 }
 
-/* A path as a program would write it: "main.cache[key@0x… len 7].Msg"; NULL when the root has no
- * name or a step no field. Free with g_free(). */
+/* What leads from one step to the next, as people write it; NULL: not known. */
+static char *step_field(struct hw_answer *a, struct hw_session *s, const struct hw_step *step)
+{
+	return step->has_slot ? hw_session_short_field(s, step->slot, a->has_strings) : NULL;
+}
+
+/* A path as a program would write it: "main.cache[key@0x… len 7].(main.idData).Msg"; NULL when the
+ * root has no name or a step no field. A root may be a word without a type. Free with g_free(). */
 static char *expression(struct hw_answer *a, struct hw_session *s, const struct hw_path *path)
 {
 	const uint32_t blocks = s->graph->blocks;
 	const struct hw_root_node *root =
 	    path->count ? &s->roots->nodes[path->steps[0].node - blocks] : NULL;
 	g_autoptr(GString) text = NULL;
+	bool is_known = false;
 
-	if (path->count < 2 || path->omitted || path->steps[0].node < blocks ||
-	    root->kind != HW_ROOT_GLOBAL || !root->name)
+	if (path->count < 2 || path->omitted || path->steps[0].node < blocks || !root->name)
 		return NULL;
 	text = g_string_new(root->name);
 	for (uint32_t i = 0; i + 1 < path->count; i++) {
-		g_autofree char *field =
-		    path->steps[i].has_slot
-			? hw_session_field(s, path->steps[i].slot, a->has_strings)
-			: NULL;
+		g_autofree char *field = step_field(a, s, &path->steps[i]);
+		uint64_t offset;
 
-		if (!field)
+		is_known |= field != NULL;
+		if (field)
+			g_string_append(text, field);
+		else if (i)
 			return NULL;
-		g_string_append(text, field);
+		else if (slot_offset(s, &path->steps[i], &offset) && offset)
+			g_string_append_printf(text, "[+%" PRIu64 "]", offset);
 	}
-	return g_strdup(text->str);
+	return is_known ? g_strdup(text->str) : NULL;
 }
 
 void hw_holder_path_json(struct hw_answer *a, struct hw_session *s, const struct hw_path *path)
@@ -173,50 +183,105 @@ void hw_holder_path_json(struct hw_answer *a, struct hw_session *s, const struct
 	hw_answer_list_end(a);
 }
 
-static void step_text(struct hw_answer *a, struct hw_session *s, const struct hw_path *path,
-		      uint32_t i)
+/* Is a step one that people see? Not what a container is made of, but for the ends. */
+static bool is_shown(struct hw_session *s, const struct hw_path *path, uint32_t i)
 {
-	const struct hw_step *step = &path->steps[i], *before = i ? step - 1 : NULL;
+	g_autofree char *inside = NULL;
+
+	if (!i || i + 1 == path->count || path->steps[i].node >= s->graph->blocks)
+		return true;
+	inside = hw_session_inside(s, path->steps[i].node);
+	return !inside;
+}
+
+uint64_t hw_holder_path_shared(struct hw_session *s, const struct hw_path *path, uint64_t shared)
+{
+	uint64_t shown = 0;
+
+	if (path->omitted)
+		return shared;
+	for (uint32_t i = 0; i < MIN(path->count, shared); i++)
+		shown += is_shown(s, path, i);
+	return shown;
+}
+
+/* What leads from one shown step to the next, over those in between. */
+static void append_fields(struct hw_answer *a, struct hw_session *s, const struct hw_path *path,
+			  uint32_t from, uint32_t to, GString *line)
+{
+	const gsize before = line->len;
+
+	for (uint32_t i = from; i < to; i++) {
+		const struct hw_step *step = &path->steps[i];
+		g_autofree char *field = step_field(a, s, step);
+		uint64_t offset;
+
+		if (field)
+			g_string_append(line, field);
+		else if (slot_offset(s, step, &offset) && (offset || step->node < s->graph->blocks))
+			g_string_append_printf(line, "[+%" PRIu64 "]", offset);
+	}
+	if (line->len > before)
+		g_string_append_c(line, ' ');
+}
+
+/* before: the shown step before; it is omitted when that is not the one before. */
+static void step_text(struct hw_answer *a, struct hw_session *s, const struct hw_path *path,
+		      uint32_t before, uint32_t i)
+{
+	const struct hw_step *step = &path->steps[i], *last = i ? step - 1 : NULL;
 	g_autofree char *what = hw_holder_node(a, s, step->node);
 	g_autoptr(GString) line = g_string_new(i ? "    " : "  ");
-	g_autofree char *field =
-	    before && before->has_slot ? hw_session_field(s, before->slot, a->has_strings) : NULL;
-	uint64_t offset;
 
-	if (field && *field)
-		g_string_append_printf(line, "%s ", field);
-	else if (before && slot_offset(s, before, &offset) &&
-		 (offset || before->node < s->graph->blocks))
-		g_string_append_printf(line, "[+%" PRIu64 "] ", offset);
-	if (before)
+	if (last)
+		append_fields(a, s, path, before, i, line);
+	if (last)
 		g_string_append(line, "-> ");
 	g_string_append(line, what);
-	if (before && before->has_slot && before->into)
-		g_string_append_printf(line, ", %" PRIu64 " bytes in", before->into);
+	/* Holds by a container without a block of its own: says which. */
+	if (!i && path->count > 2 && step->node >= s->graph->blocks && !is_shown(s, path, 1)) {
+		const struct hw_root_node *root = &s->roots->nodes[step->node - s->graph->blocks];
+
+		if (root->type)
+			g_string_append_printf(line, " (%s)", root->type);
+	}
+	if (last && last->has_slot && last->into)
+		g_string_append_printf(line, ", %" PRIu64 " bytes in", last->into);
 	hw_answer_line(a, HW_TONE_PLAIN, "%s", line->str);
 }
 
 void hw_holder_path_text(struct hw_answer *a, struct hw_session *s, const struct hw_path *path,
 			 uint32_t most)
 {
-	uint32_t head = path->omitted ? HW_PATH_ENDS : path->count, tail = head;
+	uint32_t shown[2 * HW_PATH_ENDS], count = 0, cut, head, tail;
 	g_autofree char *written = expression(a, s, path);
 	uint64_t hidden;
 
 	if (written)
 		hw_answer_line(a, HW_TONE_PLAIN, "  %s", written);
-	if (most && path->count > 2 * most) {
+	for (uint32_t i = 0; i < path->count; i++)
+		if (is_shown(s, path, i))
+			shown[count++] = i;
+	/* Where steps were left out: the first shown one behind. */
+	for (cut = 0; cut < count && (!path->omitted || shown[cut] < HW_PATH_ENDS);)
+		cut++;
+	head = tail = cut;
+	if (most && count > 2 * most) {
 		head = most;
-		tail = path->count - most;
+		tail = count - most;
 	}
 	hidden = path->omitted + (tail - head);
 	for (uint32_t i = 0; i < head; i++)
-		step_text(a, s, path, i);
+		step_text(a, s, path, i ? shown[i - 1] : 0, shown[i]);
 	if (hidden)
 		hw_answer_line(a, HW_TONE_DIM, "    ... %" PRIu64 " more step%s ...", hidden,
 			       hidden == 1 ? "" : "s");
-	for (uint32_t i = tail; i < path->count; i++)
-		step_text(a, s, path, i);
+	for (uint32_t i = tail; i < count; i++)
+		step_text(a, s, path,
+			  i == tail && hidden ? shown[i] - 1
+			  : i                 ? shown[i - 1]
+					      : 0,
+			  shown[i]);
 }
 
 static void spot_json(struct hw_answer *a, struct hw_session *s, const struct hw_spot *spot)

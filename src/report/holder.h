@@ -25,7 +25,10 @@ char *hw_holder_node(const struct hw_answer *answer, struct hw_session *session,
 /* JSON: steps, length, omitted. */
 void hw_holder_path_json(struct hw_answer *answer, struct hw_session *session,
 			 const struct hw_path *path);
-/* Text: a line for each step. most: lines at each end; 0: all that were kept. */
+/* How many of the first `shared` steps of a path are shown: parts of containers are not. */
+uint64_t hw_holder_path_shared(struct hw_session *session, const struct hw_path *path,
+			       uint64_t shared);
+/* Text: a line for each step that is shown. most: lines at each end; 0: all that were kept. */
 void hw_holder_path_text(struct hw_answer *answer, struct hw_session *session,
 			 const struct hw_path *path, uint32_t most);
 

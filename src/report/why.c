@@ -38,6 +38,7 @@ static void why_json(struct hw_answer *a, struct hw_session *s, const struct hw_
 static void path_text(struct hw_answer *a, struct hw_session *s, const struct hw_why_path *p,
 		      guint number, bool is_many)
 {
+	const uint64_t shared = hw_holder_path_shared(s, &p->path, p->shared);
 	g_autofree char *bytes = hw_answer_size(a, p->bytes);
 	char buf[32];
 
@@ -47,13 +48,13 @@ static void path_text(struct hw_answer *a, struct hw_session *s, const struct hw
 			       p->path.length - 1, p->path.length == 2 ? "" : "s");
 	else if (p->blocks == 1)
 		hw_answer_line(a, HW_TONE_TITLE, "%s in one block", bytes);
-	else if (p->shared == 1)
+	else if (shared == 1)
 		hw_answer_line(a, HW_TONE_TITLE, "%s in %s blocks; one path of them:", bytes,
 			       hw_text_count(buf, sizeof(buf), p->blocks));
 	else
 		hw_answer_line(a, HW_TONE_TITLE,
 			       "%s in %s blocks; all go through the first %" PRIu64 " of these:",
-			       bytes, hw_text_count(buf, sizeof(buf), p->blocks), p->shared);
+			       bytes, hw_text_count(buf, sizeof(buf), p->blocks), shared);
 	hw_holder_path_text(a, s, &p->path, STEPS_SHOWN);
 }
 

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* holders.c -- containers as people know them: maps, channels, sync.Map, sync.Pool, list.List,
+ * contexts. What they are made of is left out of paths and trees. Types are recognised by name and
+ * package, as upstream has them:
+ *
+ *   sync/map.go to 1.23           Map, readOnly, entry
+ *   internal/sync/hashtriemap.go  HashTrieMap, indirect, entry, node (generic), 1.24
+ *   sync/pool.go, poolqueue.go    Pool, poolLocal, poolChainElt, eface
+ *   container/list/list.go        List, Element
+ *   context/context.go            valueCtx */
+#include "blocktypes.h"
+#include "ledger.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 64 };
+
+/* Is a type `name`, of any type arguments, of a package whose path ends so? */
+static bool is_type(struct go_types *types, const struct go_desc *desc, const char *name,
+		    const char *package)
+{
+	const uint64_t length = strlen(name);
+	char path[256];
+	uint64_t have;
+
+	if (strncmp(desc->name, name, length) != 0 ||
+	    (desc->name[length] && desc->name[length] != '[') ||
+	    !go_desc_package(types, desc, path, sizeof(path)))
+		return false;
+	have = strlen(path);
+	return strcmp(path, package) == 0 ||
+	       (strcmp(package, "sync") == 0 && have == 13 && strcmp(path, "internal/sync") == 0);
+}
+
+enum go_holder go_desc_holder(struct go_types *types, const struct go_desc *desc)
+{
+	if (strncmp(desc->name, "sync.", 5) == 0) {
+		if (is_type(types, desc, "sync.entry", "sync") ||
+		    is_type(types, desc, "sync.indirect", "sync") ||
+		    is_type(types, desc, "sync.node", "sync") ||
+		    is_type(types, desc, "sync.readOnly", "sync"))
+			return GO_HOLDER_SYNC_MAP;
+		if (is_type(types, desc, "sync.poolLocal", "sync") ||
+		    is_type(types, desc, "sync.poolChainElt", "sync") ||
+		    is_type(types, desc, "sync.eface", "sync"))
+			return GO_HOLDER_POOL;
+	}
+	return is_type(types, desc, "list.Element", "container/list") ? GO_HOLDER_LIST
+								      : GO_HOLDER_NONE;
+}
+
+/* sync.Map's own map, of pointers to its entries. */
+static bool is_map_of_entries(struct go_types *types, const struct go_desc *map)
+{
+	const struct go_desc *elem = map->elem ? go_types_at(types, map->elem) : NULL;
+	const struct go_desc *entry =
+	    elem && elem->head.kind == GO_KIND_POINTER ? go_types_at(types, elem->elem) : NULL;
+
+	return entry && go_desc_holder(types, entry) == GO_HOLDER_SYNC_MAP;
+}
+
+static enum go_holder holder_of(struct go_block_types *blocks, const struct go_block_type *type)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_desc *in = type->inside;
+
+	if (in && in->head.kind == GO_KIND_CHAN)
+		return GO_HOLDER_CHAN;
+	if (in && in->head.kind != GO_KIND_MAP)
+		return GO_HOLDER_SYNC_MAP;
+	switch (type->form) {
+	case GO_FORM_TABLE:
+	case GO_FORM_DIRECTORY:
+		return type->desc && is_map_of_entries(types, type->desc) ? GO_HOLDER_SYNC_MAP
+									  : GO_HOLDER_MAP;
+	case GO_FORM_MAP:
+		return type->desc && is_map_of_entries(types, type->desc) ? GO_HOLDER_SYNC_MAP
+									  : GO_HOLDER_NONE;
+	case GO_FORM_VALUE:
+	case GO_FORM_ARRAY:
+		if (in)
+			return is_map_of_entries(types, in) ? GO_HOLDER_SYNC_MAP : GO_HOLDER_MAP;
+		return go_desc_is_map_part(type->desc) ? GO_HOLDER_MAP
+						       : go_desc_holder(types, type->desc);
+	default:
+		return GO_HOLDER_NONE;
+	}
+}
+
+bool go_block_inside(struct go_block_types *blocks, hw_addr addr, char *buf, uint64_t size)
+{
+	static const char *const names[] = {
+	    [GO_HOLDER_MAP] = "map",           [GO_HOLDER_CHAN] = "chan",
+	    [GO_HOLDER_SYNC_MAP] = "sync.Map", [GO_HOLDER_LIST] = "list.List",
+	    [GO_HOLDER_POOL] = "sync.Pool",
+	};
+	struct go_block_type type;
+	const struct go_desc *container;
+	enum go_holder holder;
+
+	if (!go_block_type(blocks, addr, &type))
+		return false;
+	holder = holder_of(blocks, &type);
+	if (holder == GO_HOLDER_NONE)
+		return false;
+	container = type.inside                                                    ? type.inside
+		    : type.form == GO_FORM_TABLE || type.form == GO_FORM_DIRECTORY ? type.desc
+										   : NULL;
+	if ((holder == GO_HOLDER_MAP || holder == GO_HOLDER_CHAN) && container)
+		go_desc_full_name(go_block_types_cache(blocks), container, buf, size);
+	else
+		snprintf(buf, size, "%s", names[holder]);
+	return true;
+}
+
+bool go_inside(void *handle, uint32_t heap, hw_addr block, char *buf, uint64_t size)
+{
+	const struct go_runtime *rt = go_runtime_of(handle, heap);
+
+	return rt && rt->block_types && size && go_block_inside(rt->block_types, block, buf, size);
+}
+
+/* Names of parts. */
+
+struct text {
+	char *buf;
+	uint64_t size, used;
+};
+
+static void add(struct text *t, const char *a, const char *b)
+{
+	const int n = snprintf(t->buf + t->used, t->size - t->used, "%s%s", a, b);
+
+	if (n > 0)
+		t->used += (uint64_t)n < t->size - t->used ? (uint64_t)n : t->size - t->used - 1;
+}
+
+static void add_type(struct text *t, struct go_types *types, const struct go_desc *desc)
+{
+	char name[GO_NAME_MAX];
+
+	go_desc_full_name(types, desc, name, sizeof(name));
+	add(t, name, ")");
+}
+
+/* What an interface at `at` holds: ".(main.idData)". */
+static void add_held(struct text *t, struct go_block_types *blocks, bool has_methods, hw_addr at)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_desc *held;
+	hw_addr word = 0;
+
+	if (!go_blocks_word(blocks, at, &word))
+		return;
+	held = go_types_held(types, has_methods, word);
+	if (!held || go_desc_holder(types, held) != GO_HOLDER_NONE)
+		return;
+	add(t, ".(", "");
+	add_type(t, types, held);
+}
+
+/* Of a value that was found by its key: sync.entry[K, V]. */
+static void add_key_of(struct text *t, struct go_block_types *blocks, const struct go_desc *entry,
+		       hw_addr at, uint32_t flags)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+
+	for (uint32_t i = 0; i < entry->field_count; i++) {
+		const struct go_field_desc *f = &entry->fields[i];
+		const struct go_desc *key = go_types_at(types, f->type);
+
+		if (key && strcmp(f->name, "key") == 0)
+			t->used += go_key_text(blocks, key, at + f->offset, flags, t->buf + t->used,
+					       t->size - t->used);
+	}
+}
+
+/* context.WithValue: by its key's type, which says whose it is. */
+static void add_context_key(struct text *t, struct go_block_types *blocks,
+			    const struct go_desc *context, hw_addr at)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_desc *held = NULL;
+	hw_addr word = 0;
+
+	for (uint32_t i = 0; i < context->field_count; i++)
+		if (strcmp(context->fields[i].name, "key") == 0 &&
+		    go_blocks_word(blocks, at + context->fields[i].offset, &word))
+			held = go_types_held(types, false, word);
+	add(t, ".Value(", "");
+	if (held)
+		add_type(t, types, held);
+	else
+		add(t, "?", ")");
+}
+
+/* How a field of one of the containers' structs is called, when it is one. *is_done_ret: nothing
+ * behind it is worth a name. */
+static bool add_special(struct text *t, struct go_block_types *blocks, const struct go_desc *desc,
+			hw_addr at, const char *field, uint32_t flags, bool *is_done_ret)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+
+	*is_done_ret = false;
+	if (is_type(types, desc, "sync.entry", "sync")) {
+		*is_done_ret = strcmp(field, "value") != 0 && strcmp(field, "key") != 0;
+		if (!*is_done_ret)
+			add_key_of(t, blocks, desc, at, flags);
+		if (strcmp(field, "key") == 0)
+			add(t, ".(key)", "");
+	} else if (is_type(types, desc, "list.Element", "container/list")) {
+		*is_done_ret = strcmp(field, "Value") != 0;
+		if (!*is_done_ret)
+			add(t, "[element]", "");
+	} else if (is_type(types, desc, "sync.Pool", "sync")) {
+		*is_done_ret = strcmp(field, "New") != 0;
+		if (!*is_done_ret)
+			add(t, ".New", "");
+		else if (strcmp(field, "victim") == 0)
+			add(t, "[victim]", "");
+	} else if (is_type(types, desc, "sync.poolLocalInternal", "sync")) {
+		*is_done_ret = strcmp(field, "shared") == 0;
+		add(t, *is_done_ret ? " shared]" : " private]", "");
+	} else if (is_type(types, desc, "context.valueCtx", "context")) {
+		if (strcmp(field, "val") != 0)
+			return false;
+		add_context_key(t, blocks, desc, at);
+	} else if (is_type(types, desc, "sync.Map", "sync") ||
+		   is_type(types, desc, "sync.HashTrieMap", "sync") ||
+		   is_type(types, desc, "list.List", "container/list") ||
+		   go_desc_holder(types, desc) == GO_HOLDER_SYNC_MAP ||
+		   is_type(types, desc, "sync.poolChainElt", "sync")) {
+		*is_done_ret = true;
+	} else {
+		/* poolLocal embeds poolLocalInternal; atomic.Pointer and atomic.Value are what
+		 * they hold. */
+		return is_type(types, desc, "sync.poolLocal", "sync") ||
+		       is_type(types, desc, "atomic.Pointer", "sync/atomic") ||
+		       is_type(types, desc, "atomic.Value", "sync/atomic");
+	}
+	return true;
+}
+
+uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *desc, hw_addr base,
+			uint64_t offset, uint32_t flags, char *buf, uint64_t size)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	struct text t = {buf, size, 0};
+	bool is_done = false;
+	uint64_t index = 0;
+	const char *name;
+
+	buf[0] = 0;
+	for (uint32_t depth = 0; depth < DEPTH_MAX && !is_done; depth++) {
+		const hw_addr at = base + offset;
+		const struct go_desc *part = go_desc_step(types, desc, &offset, &name, &index);
+		char number[32];
+
+		if (!part)
+			break;
+		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)index);
+		if (!name)
+			add(&t, number, "");
+		else if (!add_special(&t, blocks, desc, base, name, flags, &is_done))
+			add(&t, ".", name);
+		base = at - offset;
+		desc = part;
+		if (strcmp(desc->name, "sync.eface") == 0)
+			break;
+	}
+	if (is_done)
+		return t.used;
+	if (desc->head.kind == GO_KIND_INTERFACE)
+		add_held(&t, blocks, desc->has_methods, base);
+	else if (is_type(types, desc, "sync.eface", "sync"))
+		add_held(&t, blocks, false, base);
+	return t.used;
+}
+
+/* Debug info tells a sync.Map or list.List member by member when it has no descriptor. */
+uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_desc *desc, char *path)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const char *field = is_type(types, desc, "sync.HashTrieMap", "sync")         ? ".m"
+			    : is_type(types, desc, "list.Element", "container/list") ? ".root"
+			    : is_type(types, desc, "atomic.Value", "sync/atomic") ||
+				    is_type(types, desc, "atomic.Pointer", "sync/atomic")
+				? ".read"
+			    : desc->head.kind == GO_KIND_MAP && is_map_of_entries(types, desc)
+				? ".dirty"
+				: NULL;
+	const uint64_t length = strlen(path), cut = field ? strlen(field) : 0;
+
+	if (!cut || length < cut || strcmp(path + length - cut, field) != 0)
+		return length;
+	path[length - cut] = 0;
+	return length - cut;
+}
