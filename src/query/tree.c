@@ -8,8 +8,6 @@
 #include "query/domtree.h"
 #include "query/without.h"
 
-#define NODES_MOST 100000
-
 void hw_tree_view_free(struct hw_tree_view *t)
 {
 	if (!t)
@@ -59,7 +57,7 @@ static struct hw_tree_node make_node(const struct walk *w, uint32_t node, uint32
 {
 	const struct hw_session *s = w->session;
 	const uint32_t blocks = s->graph->blocks;
-	struct hw_tree_node n = {.node = node, .depth = depth};
+	struct hw_tree_node n = {.node = node, .depth = depth, .count = 1};
 
 	n.shallow =
 	    node < blocks ? hw_table_size(s->table, node) : s->roots->nodes[node - blocks].size;
@@ -109,7 +107,7 @@ static uint64_t push_children(struct walk *w, uint32_t list, uint32_t depth, uin
 
 static void show_all(struct walk *w)
 {
-	while (w->stack->len && w->tree->nodes->len < NODES_MOST && !hw_stop_requested()) {
+	while (w->stack->len && w->tree->nodes->len < HW_TREE_NODES_MOST && !hw_stop_requested()) {
 		struct hw_tree_node n =
 		    g_array_index(w->stack, struct hw_tree_node, w->stack->len - 1);
 
@@ -228,9 +226,13 @@ struct hw_tree_view *hw_tree_view_query(struct hw_session *s, const struct hw_tr
 	w.stack = g_array_new(FALSE, FALSE, sizeof(struct hw_tree_node));
 	if (!ok)
 		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no room for the tree");
-	ok = ok && push_first(&w, error);
-	if (ok)
-		show_all(&w);
+	if (ok && request->is_merged && !request->is_address && !request->type) {
+		hw_tree_merged(s, request, &w.links, t);
+	} else {
+		ok = ok && push_first(&w, error);
+		if (ok)
+			show_all(&w);
+	}
 	g_array_unref(w.stack);
 	hw_domtree_unlink(&w.links);
 	hw_target_check(s->target, &s->notes);

@@ -13,6 +13,9 @@ struct hw_tree_request {
 	bool has_min;
 	uint64_t min;   /* Smallest retained size shown; else 1 % of the bytes reached. */
 	uint32_t limit; /* Children shown of each node. */
+	/* From the top: what containers are made of is left out, its children are the container's,
+	 * and children of a type stand together. */
+	bool is_merged;
 };
 
 struct hw_tree_node {
@@ -21,6 +24,8 @@ struct hw_tree_node {
 	uint64_t shallow; /* Own bytes; a root's lie outside the heaps. */
 	uint64_t retained;
 	uint64_t children;     /* All of them; those shown follow it. */
+	uint64_t count;        /* Nodes that stand together here; node is the largest. */
+	bool is_container;     /* Parts of it were left out; its own bytes have theirs. */
 	uint64_t hidden;       /* Children that are not shown, and */
 	uint64_t hidden_bytes; /* what they retain. */
 };
@@ -36,7 +41,13 @@ struct hw_tree_view {
 	bool is_cut;                   /* Too many nodes: the rest is left out. */
 };
 
+struct hw_domtree_links;
+/* Fills nodes, hidden, hidden_bytes and is_cut of a tree that is merged. */
+void hw_tree_merged(struct hw_session *session, const struct hw_tree_request *request,
+		    const struct hw_domtree_links *links, struct hw_tree_view *tree);
+
 struct hw_tree_view *hw_tree_view_query(struct hw_session *session,
 					const struct hw_tree_request *request, GError **error);
+#define HW_TREE_NODES_MOST 100000
 void hw_tree_view_free(struct hw_tree_view *tree); /* Accepts NULL. */
 #endif

@@ -119,6 +119,7 @@ bool hw_ask_tree(const char *address, struct hw_tree_request *ret, GError **erro
 	struct hw_tree_request request = {.is_address = address != NULL,
 					  .type = hw_given.type,
 					  .depth = TREE_DEPTH,
+					  .is_merged = !hw_given.json,
 					  .has_min = hw_given.min != NULL};
 
 	if (!check_type(error) || !hw_ask_limit(&request.limit, error) ||

@@ -9,6 +9,7 @@
 static void node_json(struct hw_answer *a, struct hw_session *s, const struct hw_tree_node *n)
 {
 	const uint32_t blocks = s->graph->blocks;
+	g_autofree char *holder = n->node < blocks ? hw_session_inside(s, n->node) : NULL;
 
 	hw_answer_begin(a, NULL, NULL);
 	hw_answer_field(a, "depth", NULL, hw_count(n->depth));
@@ -21,6 +22,7 @@ static void node_json(struct hw_answer *a, struct hw_session *s, const struct hw
 		hw_holder_root_json(a, "root", &s->roots->nodes[n->node - blocks]);
 		hw_answer_field(a, "type", NULL, hw_text(s->roots->nodes[n->node - blocks].type));
 	}
+	hw_answer_field(a, "holder", NULL, hw_text(holder));
 	hw_answer_field(a, "shallow", NULL, hw_size(n->shallow));
 	hw_answer_field(a, "retained", NULL, hw_size(n->retained));
 	hw_answer_field(a, "children", NULL, hw_count(n->children));
@@ -58,19 +60,33 @@ static void tree_json(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_list_end(a);
 }
 
+/* A root, a block, or several of a type. Free with g_free(). */
+static char *node_text(struct hw_session *s, const struct hw_tree_node *n)
+{
+	const uint32_t blocks = s->graph->blocks;
+	const struct hw_root_node *root =
+	    n->node < blocks ? NULL : &s->roots->nodes[n->node - blocks];
+	const char *type = root ? root->type : hw_session_type(s, n->node);
+	g_autofree char *name = NULL;
+	char buf[32];
+
+	if (n->count > 1)
+		return g_strdup_printf("%s x %s, largest 0x%" PRIx64,
+				       hw_text_count(buf, sizeof(buf), n->count), type,
+				       hw_table_addr(s->table, n->node));
+	if (!root)
+		return g_strdup_printf("0x%" PRIx64 "%s%s", hw_table_addr(s->table, n->node),
+				       type ? " " : "", type ? type : "");
+	name = hw_holder_root(root);
+	if (n->is_container && type)
+		return g_strdup_printf("%s (%s)", name, type);
+	return g_steal_pointer(&name);
+}
+
 static void node_row(struct hw_answer *a, struct hw_session *s, const struct hw_tree_node *n)
 {
-	g_autofree char *what = NULL, *text = NULL;
-	const uint32_t blocks = s->graph->blocks;
+	g_autofree char *what = node_text(s, n), *text = NULL;
 
-	if (n->node < blocks) {
-		const char *type = hw_session_type(s, n->node);
-
-		what = g_strdup_printf("0x%" PRIx64 "%s%s", hw_table_addr(s->table, n->node),
-				       type ? " " : "", type ? type : "");
-	} else {
-		what = hw_holder_root(&s->roots->nodes[n->node - blocks]);
-	}
 	text = g_strdup_printf("%*s%s", 2 * (int)MIN(n->depth, INDENT_MOST), "", what);
 	const struct hw_value row[] = {
 	    hw_size(n->retained),
@@ -142,6 +158,17 @@ static void tree_table(struct hw_answer *a, struct hw_session *s, const struct h
 			       "--depth and --limit make it shorter)");
 }
 
+static bool has_merged(const struct hw_tree_view *t)
+{
+	for (guint i = 0; i < t->nodes->len; i++) {
+		const struct hw_tree_node *n = &g_array_index(t->nodes, struct hw_tree_node, i);
+
+		if (n->count > 1 || n->is_container)
+			return true;
+	}
+	return false;
+}
+
 static void tree_text(struct hw_answer *a, struct hw_session *s, const struct hw_tree_view *t,
 		      const struct hw_tree_request *request)
 {
@@ -166,6 +193,10 @@ static void tree_text(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_answer_gap(a);
 	hw_answer_line(a, HW_TONE_DIM, "Shown: what retains %s or more, %" PRIu32 " level%s down.",
 		       min, request->depth, request->depth == 1 ? "" : "s");
+	if (has_merged(t))
+		hw_answer_line(a, HW_TONE_DIM,
+			       "Blocks of a type stand together, and parts of maps and the like "
+			       "are their holder's own: --json lists each.");
 	hw_holder_approximate(a, s);
 }
 

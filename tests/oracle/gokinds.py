@@ -14,6 +14,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,49 @@ def compare_paths(heapwalk, core, lines):
     return len(said[::9]), wrong
 
 
+def compare_holders(heapwalk, core, lines):
+    """Containers as people see them: those of the program's variables, so not in a stripped one."""
+    wrong, count = [], 0
+    for line in lines:
+        kind, _, rest = line.partition(" ")
+        if kind not in ("holder", "inside"):
+            continue
+        addr, want = rest.split(" ", 1)
+        paths = ask(heapwalk, "why", str(core), addr, "--show-strings")["data"]["paths"]
+        if kind == "inside":
+            found = {p["steps"][-1]["inside"] for p in paths}
+        else:
+            found = {re.sub(r"\[P \d+", "[P #", p["expression"] or "") for p in paths}
+            private = ask(heapwalk, "why", str(core), addr)["data"]["paths"]
+            if any(mark in (p["expression"] or "") for mark in ('"', "[-3]") for p in private):
+                wrong.append(f"{addr}: shows a key without being asked")
+        if want not in found:
+            wrong.append(f"{addr}: {sorted(map(str, found))}, not {want}")
+        count += 1
+    if count < 20:
+        wrong.append(f"only {count} lines about holders")
+    return wrong
+
+
+def compare_tree(heapwalk, core):
+    """Elements are a container's children in text; JSON has the parts, and says of what."""
+    args = ["tree", str(core), "--min", "1", "--limit", "100000", "--depth", "1"]
+    done = subprocess.run([str(heapwalk), *args], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=600, check=False)
+    wrong = [f"tree: exit {done.returncode}"] if done.returncode else []
+    for root, holds in ((r"main\.cache in \S+ \(sync\.Map\)", "40 x main.leaf"),
+                        (r"main\.recent in \S+ \(container/list\.List\)", "9 x main.leaf")):
+        if not re.search(rf"global {root}\n(?: {{2,}}.*\n)*?.* {{2}}{re.escape(holds)}, largest 0x", done.stdout):
+            wrong.append(f"tree: no {holds} in {root}")
+    if re.search(r"(0x[0-9a-f]+|\d x) (sync\.entry|list\.Element)", done.stdout):
+        wrong.append("tree: parts of containers are shown")
+    holders = collections.Counter(n["holder"] for n in ask(heapwalk, *args[:-1], "2")["data"]["nodes"])
+    for name, least in (("sync.Map", 1), ("list.List", 9), ("map[string]*main.wide", 1)):
+        if holders[name] < least:
+            wrong.append(f"tree: {holders[name]} parts of {name}")
+    return wrong
+
+
 def written(text):
     """Bytes as `show` writes them; those of the fixture are ASCII."""
     return "".join("\\" + chr(b) if b in b'"\\' else chr(b) if 32 <= b < 127 else f"\\x{b:02x}"
@@ -218,7 +262,8 @@ def check(build, go, variant):
         paths = 0
         if variant == "normal":
             paths, more = compare_paths(build / "heapwalk", core, lines)
-            wrong += more
+            wrong += more + compare_holders(build / "heapwalk", core, lines)
+            wrong += compare_tree(build / "heapwalk", core)
     if count < 80 or blocks < 300:
         raise Failed(f"only {count} type descriptors and {blocks} blocks compared")
     return f"{count} descriptors, {blocks} blocks, {paths} paths, {fields} fields; {said}", wrong
