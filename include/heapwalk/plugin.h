@@ -231,6 +231,10 @@ struct hw_reference {
 	uint64_t source_size; /* Its bytes. */
 	hw_addr block;        /* What is referred to. */
 	uint64_t size;        /* Its bytes. */
+	/* Of a slot in a local variable, or in a part of it that lies in one piece. */
+	hw_addr local;
+	uint64_t local_size;
+	const char *local_type; /* As debug info has it: "[]uint8"; NULL: not known. */
 };
 
 enum hw_view_kind {

@@ -14,7 +14,8 @@
  * A chunk of a user arena is one block, whose objects cannot be told apart: many are seen from
  * other ones only. So nothing is said of a part of it.
  *
- * Stack slots and registers are never guessed at: what stands beside them may be anything. */
+ * Registers and stack slots are never guessed at: what stands beside them may be anything. Of local
+ * variables that debug info has a place for, viewlocals.c knows the type. */
 #include "views.h"
 #include "blocktypes.h"
 #include "ledger.h"

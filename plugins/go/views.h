@@ -2,7 +2,7 @@
 /* views.h -- how much of its block a reference sees. */
 #ifndef GO_VIEWS_H
 #define GO_VIEWS_H
-#include "bits.h"
+#include "types.h"
 
 /* The words around a slot that belong to the same block or section of globals. */
 enum { GO_AROUND = 4, GO_AROUND_SLOT = 1 /* The slot's own. */ };
@@ -21,6 +21,11 @@ bool go_view_interface(const struct go_runtime *rt, uint64_t word, const struct 
  * words have to do. False: the type does not say how much either. */
 bool go_view_typed(const struct go_runtime *rt, const struct hw_reference *r, bool *is_typed_ret,
 		   struct hw_view *ret);
+
+/* viewlocals.c: what the slot of a local variable is by its type, and where it begins. False: the
+ * type is not known, or the slot's other words are elsewhere. */
+bool go_view_local(struct go_types *types, const struct hw_reference *r, struct go_slot *ret,
+		   hw_addr *at_ret);
 
 /* Is it in a chunk of package arena? */
 bool go_in_user_arena(const struct go_runtime *rt, hw_addr addr);

@@ -116,6 +116,10 @@ static bool find_slot(struct go_block_types *blocks, const struct hw_reference *
 
 	if (r->source)
 		return slot_in_block(blocks, r->slot, ret);
+	if (r->local_type) {
+		ret->confidence = HW_CONSERVATIVE;
+		return go_view_local(go_block_types_cache(blocks), r, &ret->slot, &ret->at);
+	}
 	variable = go_block_variable(blocks, r->slot);
 	ret->confidence = HW_EXACT;
 	if (variable && variable->is_runtime) {

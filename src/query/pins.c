@@ -80,11 +80,28 @@ static uint64_t value_of(const struct scan *s, const struct hw_slot *slot)
 	return slot->has_value ? slot->value : hw_table_addr(s->session->table, slot->target);
 }
 
+/* The local variable that a slot is in. */
+static void tell_local(const struct hw_session *session, const struct hw_slot *slot,
+		       struct hw_reference *reference)
+{
+	const struct hw_root_node *root;
+
+	if (slot->source < session->graph->blocks)
+		return;
+	root = &session->roots->nodes[slot->source - session->graph->blocks];
+	if ((root->kind != HW_ROOT_LOCAL && root->kind != HW_ROOT_GOROUTINE) || root->frame < 0 ||
+	    !root->type || slot->addr - root->addr >= root->size)
+		return;
+	reference->local = root->addr;
+	reference->local_size = root->size;
+	reference->local_type = root->type;
+}
+
 static bool view_of(const struct scan *s, const struct hw_slot *slot, struct hw_view *ret)
 {
 	const struct hw_session *session = s->session;
 	const bool is_block = slot->source < session->graph->blocks;
-	const struct hw_reference reference = {
+	struct hw_reference reference = {
 	    .struct_size = sizeof(reference),
 	    .slot = slot->addr,
 	    .value = slot->value,
@@ -94,6 +111,7 @@ static bool view_of(const struct scan *s, const struct hw_slot *slot, struct hw_
 	    .size = hw_table_size(session->table, slot->target),
 	};
 
+	tell_local(session, slot, &reference);
 	return slot->has_value &&
 	       hw_heaps_view(session->heaps, hw_table_heap(session->table, slot->target),
 			     &reference, ret);

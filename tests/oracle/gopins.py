@@ -159,13 +159,14 @@ def check_holders(build, go, variant, work):
     core, lines = run(build, go, variant, work, "-holders")
     data = ask(build, core, work, "--by", "holder")
     found = {int(p["address"], 16): p for p in data["pins"]}
-    roots = {}
+    roots, hidden = {}, 0
     for holder, site, addr, asked, seen in lines:
         pin = found.pop(int(addr, 16), None)
         if not pin:
             raise Failed(f"{holder}: {addr} is not listed")
-        on_stack = holder == "main.waitWith"
-        visible = None if on_stack else int(seen)
+        visible = int(seen)
+        if holder == "main.waitWith" and pin["visible"] is None:
+            visible, hidden = None, hidden + 1  # Only debug info has its type.
         if (pin["size"], pin["visible"]) != (int(asked), visible):
             raise Failed(f"{holder}: visible {pin['visible']} of {pin['size']}, not {visible} of {asked}")
         if site not in [c["function"] for c in pin["site"] or []]:
@@ -181,7 +182,9 @@ def check_holders(build, go, variant, work):
     sites = ask(build, core, work, "--by", "site")["groups"]
     if sorted(g["blocks"] for g in sites) != [PER_HOLDER] * HOLDERS:
         raise Failed(f"by site: {[g['blocks'] for g in sites]}")
-    return f"{len(lines)} buffers of {len(roots)} holders"
+    if hidden != (PER_HOLDER if variant == "stripped" else 0):
+        raise Failed(f"lengths of {hidden} strings on stacks are not known")
+    return f"{len(lines)} buffers of {len(roots)} holders, {hidden} without a length"
 
 
 def check_names(roots, variant):
