@@ -169,7 +169,7 @@ def main():
                 if not shutil.which("gcore"):
                     raise Skip("gcore is not installed")
                 with tempfile.TemporaryDirectory(prefix="heapwalk-gonames-") as folder:
-                    core, dump = run_fixture(go.build(build, "names", variant), pathlib.Path(folder))
+                    core, dump, _ = run_fixture(go.build(build, "names", variant), pathlib.Path(folder))
                     if os.environ.get("KEEP"):
                         shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
                     line = check(build / "heapwalk", core, dump, variant, go.minor)

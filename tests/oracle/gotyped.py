@@ -24,7 +24,8 @@ import godump  # noqa: E402
 from dump import Failed, Skip  # noqa: E402
 
 def run_fixture(program, folder):
-    """A core at the moment all is parked, and the heap dump of what two collections kept."""
+    """A core at the moment all is parked, the heap dump of what two collections kept, and how many threads
+    the process has started between them."""
     dump, core = folder / "heapdump", folder / "core"
     with subprocess.Popen([str(program), str(dump)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True, cwd=folder) as child:
@@ -37,13 +38,15 @@ def run_fixture(program, folder):
             if done.returncode or not part.exists():
                 raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
             part.rename(core)
+            threads = set(os.listdir(f"/proc/{child.pid}/task"))
             child.stdin.write("go\n")
             child.stdin.flush()
             if not child.stdout.readline().startswith("done"):
                 raise Failed("the fixture did not collect")
+            started = len(set(os.listdir(f"/proc/{child.pid}/task")) - threads)
         finally:
             child.send_signal(signal.SIGKILL)
-    return core, godump.read(dump)
+    return core, godump.read(dump), started
 
 
 def listed(heapwalk, core, *args):
@@ -74,9 +77,13 @@ class Memory:
         return b""
 
 
-def compare(heapwalk, core, dump):
-    """A slot of the garbage that the first collection freed may have been used anew before the dump:
-    it holds other bytes than in the core (a waiting goroutine's sudog, a runtime table). From 1.22 on WriteHeapDump also lists the pointer bits at the end of small spans: what was not
+# Slots of the garbage that the first collection freed and that are used anew before the dump: a waiting
+# goroutine's sudog, a runtime table; of a thread its m, two g's and what they hold.
+ANEW, ANEW_THREAD = 4, 8
+
+
+def compare(heapwalk, core, dump, started):
+    """A slot that was used anew holds other bytes than in the core. From 1.22 on WriteHeapDump also lists the pointer bits at the end of small spans: what was not
     live in the core is left out."""
     answer = json.loads(subprocess.run([str(heapwalk), "leaks", str(core), "--json"], stdin=subprocess.DEVNULL,
                                        capture_output=True, text=True, timeout=600, check=True).stdout)
@@ -89,9 +96,9 @@ def compare(heapwalk, core, dump):
     memory = Memory(core)
     new = {a for a in kept - reached
            if memory.read(a, dump.objects[a].size) != bytes(dump.objects[a].body)}
-    # A thread that the runtime starts meanwhile takes six: its m, two g's and what they hold.
-    if len(new) > 12:
-        raise Failed(f"{len(new)} slots look used anew")
+    if len(new) > ANEW + started * ANEW_THREAD:
+        raise Failed(f"{len(new)} slots look used anew, {started} threads were started: "
+                     f"{sorted(dump.objects[a].size for a in new)}")
     return live, reached, kept - new, kept - new - reached, reached - kept
 
 
@@ -119,8 +126,8 @@ def main():
                 if not shutil.which("gcore"):
                     raise Skip("gcore is not installed")
                 with tempfile.TemporaryDirectory(prefix="heapwalk-gotyped-") as folder:
-                    core, dump = run_fixture(go.build(build, "typed", variant), pathlib.Path(folder))
-                    live, reached, kept, missing, more = compare(build / "heapwalk", core, dump)
+                    core, dump, started = run_fixture(go.build(build, "typed", variant), pathlib.Path(folder))
+                    live, reached, kept, missing, more = compare(build / "heapwalk", core, dump, started)
                     if os.environ.get("KEEP"):
                         shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
             except Skip as why:
