@@ -76,7 +76,7 @@ struct go_variable {
 	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, to so many */
 	uint64_t pointee_size;      /* bytes, or a slice of such elements. */
 	bool is_slice;
-	bool is_runtime; /* Of package runtime: its lists see all that they have. */
+	bool is_runtime;  /* Of package runtime: its lists see all that they have. */
 	const char *path; /* Of this part in what has a name: ".list", or "". */
 };
 
@@ -124,9 +124,10 @@ bool go_inside(void *handle, uint32_t heap, hw_addr block, char *buf, uint64_t s
  * left out and interfaces' types asserted. Returns the bytes added. */
 uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *desc, hw_addr base,
 			uint64_t offset, uint32_t flags, char *buf, uint64_t size);
-/* Of the path to a variable that is a container's own field, which a value of desc is: without the
- * field. Returns the length. */
-uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_desc *desc, char *path);
+/* Of the path to a variable, which has a desc and is a container's own field: without the field.
+ * Returns the length. */
+uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_variable *variable,
+		       char *path);
 /* typefield.c: "[key@0x… len 7]". */
 uint64_t go_key_text(struct go_block_types *blocks, const struct go_desc *key, hw_addr at,
 		     uint32_t flags, char *buf, uint64_t size);

@@ -278,14 +278,32 @@ uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *des
 }
 
 /* Debug info tells a sync.Map or list.List member by member when it has no descriptor. */
-uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_desc *desc, char *path)
+/* An interface that holds what sync.Map reads without its lock: in 1.15 and 1.16 the linker leaves
+ * out what the program does not use of the descriptors, so debug info tells the parts of one. */
+static bool is_read_only(struct go_block_types *blocks, const struct go_variable *variable)
 {
 	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_desc *held;
+	hw_addr word = 0;
+
+	if (variable->desc->head.kind != GO_KIND_INTERFACE ||
+	    !go_blocks_word(blocks, variable->addr, &word))
+		return false;
+	held = go_types_held(types, false, word);
+	return held && is_type(types, held, "sync.readOnly", "sync");
+}
+
+uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_variable *variable,
+		       char *path)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_desc *desc = variable->desc;
 	const char *field = is_type(types, desc, "sync.HashTrieMap", "sync")         ? ".m"
 			    : is_type(types, desc, "list.Element", "container/list") ? ".root"
 			    : is_type(types, desc, "atomic.Value", "sync/atomic") ||
 				    is_type(types, desc, "atomic.Pointer", "sync/atomic")
 				? ".read"
+			    : is_read_only(blocks, variable) ? ".read.v"
 			    : desc->head.kind == GO_KIND_MAP && is_map_of_entries(types, desc)
 				? ".dirty"
 				: NULL;

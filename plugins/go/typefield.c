@@ -291,7 +291,7 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 		if (!variable->desc)
 			return true;
 		if (flags & HW_FIELD_SHORT)
-			text.used = go_holder_cut(blocks, variable->desc, buf);
+			text.used = go_holder_cut(blocks, variable, buf);
 		add_path(&text, blocks, variable->desc, variable->addr, slot - variable->addr,
 			 flags);
 		return true;
