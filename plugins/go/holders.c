@@ -278,18 +278,19 @@ uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *des
 }
 
 /* Debug info tells a sync.Map or list.List member by member when it has no descriptor. */
-/* An interface that holds what sync.Map reads without its lock: in 1.15 and 1.16 the linker leaves
- * out what the program does not use of the descriptors, so debug info tells the parts of one. */
+/* Leads to what sync.Map reads without its lock: the linker may leave out the descriptors of a
+ * variable's type (1.15 to 1.23), and debug info then tells its parts. */
 static bool is_read_only(struct go_block_types *blocks, const struct go_variable *variable)
 {
 	struct go_types *types = go_block_types_cache(blocks);
-	const struct go_desc *held;
+	const struct go_desc *held = NULL;
 	hw_addr word = 0;
 
-	if (variable->desc->head.kind != GO_KIND_INTERFACE ||
-	    !go_blocks_word(blocks, variable->addr, &word))
-		return false;
-	held = go_types_held(types, false, word);
+	if (variable->desc->head.kind == GO_KIND_POINTER)
+		held = go_types_at(types, variable->desc->elem);
+	else if (variable->desc->head.kind == GO_KIND_INTERFACE &&
+		 go_blocks_word(blocks, variable->addr, &word))
+		held = go_types_held(types, false, word);
 	return held && is_type(types, held, "sync.readOnly", "sync");
 }
 

@@ -293,6 +293,35 @@ static void tell_sizes(Dwarf_Die *type, struct hw_variable_info *info)
 	}
 }
 
+/* sync/atomic's Pointer[T] is an unsafe.Pointer to debug info; its type it says by a nameless
+ * member of type [0]*T (sync/atomic/type.go). False: it is something else. */
+static bool tell_atomic(struct telling *t, hw_addr addr, Dwarf_Die *type, int depth)
+{
+	const char *name = dwarf_diename(type);
+	const gsize length = t->name->len;
+	Dwarf_Die member, part, pointer;
+	uint64_t offset;
+	bool is_known = false;
+	int status;
+
+	if (!name || !g_str_has_prefix(name, "sync/atomic.Pointer["))
+		return false;
+	for (status = dwarf_child(type, &member); status == 0;
+	     status = dwarf_siblingof(&member, &member)) {
+		if (!member_at(&member, &part, &offset))
+			continue;
+		if (!is_known && is_kind(&part, KIND_ARRAY)) {
+			is_known = type_of(&part, &pointer) && is_kind(&pointer, KIND_POINTER);
+		} else if (is_known && g_str_equal(dwarf_diename(&member), "v")) {
+			g_string_append(t->name, ".v");
+			tell_type(t, addr + offset, &pointer, sizeof(hw_addr), depth + 1);
+			g_string_truncate(t->name, length);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A variable, a member, or what a pointer led to. */
 static void tell_type(struct telling *t, hw_addr addr, Dwarf_Die *type, uint64_t size, int depth)
 {
@@ -307,7 +336,8 @@ static void tell_type(struct telling *t, hw_addr addr, Dwarf_Die *type, uint64_t
 	info.type = resolve(type);
 	tell_sizes(type, &info);
 	if (!info.type && is_kind(type, KIND_STRUCT)) {
-		each_member(t, addr, type, depth, tell_type);
+		if (!tell_atomic(t, addr, type, depth))
+			each_member(t, addr, type, depth, tell_type);
 		return;
 	}
 	if (t->take && (info.type || info.pointee || info.pointee_size))
