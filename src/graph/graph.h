@@ -37,7 +37,7 @@ struct hw_graph {
 			       * HW_NO_BLOCK == not reached is told by the bit set. */
 	uint32_t *idom;       /* Immediate dominator: node or HW_GRAPH_TOP. */
 	uint64_t *retained;   /* Bytes, own size included; roots: what they alone hold. */
-	struct hw_csr *csr;   /* Kept up to HW_GRAPH_PATHS; freed for dominators. Private. */
+	struct hw_csr *csr;   /* Kept up to HW_GRAPH_PATHS; freed for dominators: NULL. */
 	struct hw_tree *tree; /* Index of the dominator tree, made when asked for often. Private. */
 	uint32_t threads;
 };

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "graph/leaks.h"
+#include "query/without.h"
 
 void hw_leak_groups_free(struct hw_leak_groups *l)
 {
@@ -106,6 +107,14 @@ static void group_heads(struct hw_session *s, const struct hw_leaks *leaks,
 		g_array_set_size(l->list, HW_LEAK_HEADS);
 }
 
+/* Edges are gone where dominators were made of them: then memory is read again. */
+static bool count_without(struct hw_session *s, const uint64_t *removed, uint64_t *blocks_ret,
+			  uint64_t *bytes_ret, GError **error)
+{
+	return s->graph->csr ? hw_graph_without(s->graph, removed, blocks_ret, bytes_ret, error)
+			     : hw_without_blocks(s, removed, blocks_ret, bytes_ret, error);
+}
+
 /* What would be reached by nothing without the pools' own blocks: first the victims, then all. */
 static bool count_pools(struct hw_session *s, struct hw_leak_groups *l, GError **error)
 {
@@ -126,10 +135,8 @@ static bool count_pools(struct hw_session *s, struct hw_leak_groups *l, GError *
 			if (all || roots->pools[i].is_victim)
 				removed[roots->pools[i].block / 64] |=
 				    UINT64_C(1) << (roots->pools[i].block % 64);
-		ok = all ? hw_graph_without(s->graph, removed, &l->pool_blocks, &l->pool_bytes,
-					    error)
-			 : hw_graph_without(s->graph, removed, &l->victim_blocks, &l->victim_bytes,
-					    error);
+		ok = all ? count_without(s, removed, &l->pool_blocks, &l->pool_bytes, error)
+			 : count_without(s, removed, &l->victim_blocks, &l->victim_bytes, error);
 	}
 	hw_array_resize(removed, words, 0, sizeof(*removed));
 	return ok;
