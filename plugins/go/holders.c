@@ -10,6 +10,7 @@
  *   context/context.go            valueCtx */
 #include "blocktypes.h"
 #include "ledger.h"
+#include "text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -122,29 +123,17 @@ bool go_inside(void *handle, uint32_t heap, hw_addr block, char *buf, uint64_t s
 
 /* Names of parts. */
 
-struct text {
-	char *buf;
-	uint64_t size, used;
-};
-
-static void add(struct text *t, const char *a, const char *b)
-{
-	const int n = snprintf(t->buf + t->used, t->size - t->used, "%s%s", a, b);
-
-	if (n > 0)
-		t->used += (uint64_t)n < t->size - t->used ? (uint64_t)n : t->size - t->used - 1;
-}
-
-static void add_type(struct text *t, struct go_types *types, const struct go_desc *desc)
+static void add_type(struct go_text *t, struct go_types *types, const struct go_desc *desc)
 {
 	char name[GO_NAME_MAX];
 
 	go_desc_full_name(types, desc, name, sizeof(name));
-	add(t, name, ")");
+	go_text_add(t, name);
+	go_text_add(t, ")");
 }
 
 /* What an interface at `at` holds: ".(main.idData)". */
-static void add_held(struct text *t, struct go_block_types *blocks, bool has_methods, hw_addr at)
+static void add_held(struct go_text *t, struct go_block_types *blocks, bool has_methods, hw_addr at)
 {
 	struct go_types *types = go_block_types_cache(blocks);
 	const struct go_desc *held;
@@ -155,13 +144,13 @@ static void add_held(struct text *t, struct go_block_types *blocks, bool has_met
 	held = go_types_held(types, has_methods, word);
 	if (!held || go_desc_holder(types, held) != GO_HOLDER_NONE)
 		return;
-	add(t, ".(", "");
+	go_text_add(t, ".(");
 	add_type(t, types, held);
 }
 
 /* Of a value that was found by its key: sync.entry[K, V]. */
-static void add_key_of(struct text *t, struct go_block_types *blocks, const struct go_desc *entry,
-		       hw_addr at, uint32_t flags)
+static void add_key_of(struct go_text *t, struct go_block_types *blocks,
+		       const struct go_desc *entry, hw_addr at, uint32_t flags)
 {
 	struct go_types *types = go_block_types_cache(blocks);
 
@@ -176,7 +165,7 @@ static void add_key_of(struct text *t, struct go_block_types *blocks, const stru
 }
 
 /* context.WithValue: by its key's type, which says whose it is. */
-static void add_context_key(struct text *t, struct go_block_types *blocks,
+static void add_context_key(struct go_text *t, struct go_block_types *blocks,
 			    const struct go_desc *context, hw_addr at)
 {
 	struct go_types *types = go_block_types_cache(blocks);
@@ -187,17 +176,18 @@ static void add_context_key(struct text *t, struct go_block_types *blocks,
 		if (strcmp(context->fields[i].name, "key") == 0 &&
 		    go_blocks_word(blocks, at + context->fields[i].offset, &word))
 			held = go_types_held(types, false, word);
-	add(t, ".Value(", "");
+	go_text_add(t, ".Value(");
 	if (held)
 		add_type(t, types, held);
 	else
-		add(t, "?", ")");
+		go_text_add(t, "?)");
 }
 
 /* How a field of one of the containers' structs is called, when it is one. *is_done_ret: nothing
  * behind it is worth a name. */
-static bool add_special(struct text *t, struct go_block_types *blocks, const struct go_desc *desc,
-			hw_addr at, const char *field, uint32_t flags, bool *is_done_ret)
+static bool add_special(struct go_text *t, struct go_block_types *blocks,
+			const struct go_desc *desc, hw_addr at, const char *field, uint32_t flags,
+			bool *is_done_ret)
 {
 	struct go_types *types = go_block_types_cache(blocks);
 
@@ -207,20 +197,20 @@ static bool add_special(struct text *t, struct go_block_types *blocks, const str
 		if (!*is_done_ret)
 			add_key_of(t, blocks, desc, at, flags);
 		if (strcmp(field, "key") == 0)
-			add(t, ".(key)", "");
+			go_text_add(t, ".(key)");
 	} else if (is_type(types, desc, "list.Element", "container/list")) {
 		*is_done_ret = strcmp(field, "Value") != 0;
 		if (!*is_done_ret)
-			add(t, "[element]", "");
+			go_text_add(t, "[element]");
 	} else if (is_type(types, desc, "sync.Pool", "sync")) {
 		*is_done_ret = strcmp(field, "New") != 0;
 		if (!*is_done_ret)
-			add(t, ".New", "");
+			go_text_add(t, ".New");
 		else if (strcmp(field, "victim") == 0)
-			add(t, "[victim]", "");
+			go_text_add(t, "[victim]");
 	} else if (is_type(types, desc, "sync.poolLocalInternal", "sync")) {
 		*is_done_ret = strcmp(field, "shared") == 0;
-		add(t, *is_done_ret ? " shared]" : " private]", "");
+		go_text_add(t, *is_done_ret ? " shared]" : " private]");
 	} else if (is_type(types, desc, "context.valueCtx", "context")) {
 		if (strcmp(field, "val") != 0)
 			return false;
@@ -245,7 +235,7 @@ uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *des
 			uint64_t offset, uint32_t flags, char *buf, uint64_t size)
 {
 	struct go_types *types = go_block_types_cache(blocks);
-	struct text t = {buf, size, 0};
+	struct go_text t = {buf, size, 0};
 	bool is_done = false;
 	uint64_t index = 0;
 	const char *name;
@@ -259,10 +249,12 @@ uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *des
 		if (!part)
 			break;
 		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)index);
-		if (!name)
-			add(&t, number, "");
-		else if (!add_special(&t, blocks, desc, base, name, flags, &is_done))
-			add(&t, ".", name);
+		if (!name) {
+			go_text_add(&t, number);
+		} else if (!add_special(&t, blocks, desc, base, name, flags, &is_done)) {
+			go_text_add(&t, ".");
+			go_text_add(&t, name);
+		}
 		base = at - offset;
 		desc = part;
 		if (strcmp(desc->name, "sync.eface") == 0)
@@ -277,7 +269,6 @@ uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *des
 	return t.used;
 }
 
-/* Debug info tells a sync.Map or list.List member by member when it has no descriptor. */
 /* Leads to what sync.Map reads without its lock: the linker may leave out the descriptors of a
  * variable's type (1.15 to 1.23), and debug info then tells its parts. */
 static bool is_read_only(struct go_block_types *blocks, const struct go_variable *variable)
@@ -294,6 +285,7 @@ static bool is_read_only(struct go_block_types *blocks, const struct go_variable
 	return held && is_type(types, held, "sync.readOnly", "sync");
 }
 
+/* Debug info tells a sync.Map or list.List member by member when it has no descriptor. */
 uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_variable *variable,
 		       char *path)
 {

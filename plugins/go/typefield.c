@@ -3,6 +3,7 @@
  * asks of types. */
 #include "blocktypes.h"
 #include "ledger.h"
+#include "text.h"
 #include "views.h"
 #include <stdio.h>
 #include <string.h>
@@ -67,22 +68,9 @@ bool go_type_of(void *handle, uint32_t heap, hw_addr block, struct hw_typed *ret
 	return true;
 }
 
-struct text {
-	char *buf;
-	uint64_t size, used;
-};
-
-static void add(struct text *t, const char *more)
-{
-	const int n = snprintf(t->buf + t->used, t->size - t->used, "%s", more);
-
-	if (n > 0)
-		t->used += (uint64_t)n < t->size - t->used ? (uint64_t)n : t->size - t->used - 1;
-}
-
 /* "[key@0x… len 7]" for strings, "[key@0x…]" for others; with their contents when they may be
  * shown: ["abc"], [42]. */
-static void add_key(struct text *t, struct go_block_types *blocks, const struct go_desc *key,
+static void add_key(struct go_text *t, struct go_block_types *blocks, const struct go_desc *key,
 		    hw_addr at, uint32_t flags)
 {
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
@@ -121,20 +109,20 @@ static void add_key(struct text *t, struct go_block_types *blocks, const struct 
 		else
 			snprintf(part, sizeof(part), "[%llu]", (unsigned long long)number);
 	}
-	add(t, part);
+	go_text_add(t, part);
 }
 
 uint64_t go_key_text(struct go_block_types *blocks, const struct go_desc *key, hw_addr at,
 		     uint32_t flags, char *buf, uint64_t size)
 {
-	struct text t = {buf, size, 0};
+	struct go_text t = {buf, size, 0};
 
 	add_key(&t, blocks, key, at, flags);
 	return t.used;
 }
 
 /* What stands at an offset of a value at base. */
-static void add_path(struct text *t, struct go_block_types *blocks, const struct go_desc *desc,
+static void add_path(struct go_text *t, struct go_block_types *blocks, const struct go_desc *desc,
 		     hw_addr base, uint64_t offset, uint32_t flags)
 {
 	char *end = t->buf + t->used;
@@ -148,8 +136,8 @@ static void add_path(struct text *t, struct go_block_types *blocks, const struct
 /* A part of a bucket or group. The compiler calls keys and elements so (reflectdata/map*.go):
  *   to 1.23   topbits [8]uint8, keys [8]K, elems [8]V, overflow
  *   1.24-     ctrl, slots [8]struct{key, elem} */
-static void add_map_part(struct text *t, struct go_block_types *blocks, const struct go_desc *desc,
-			 hw_addr base, uint64_t offset, uint32_t flags)
+static void add_map_part(struct go_text *t, struct go_block_types *blocks,
+			 const struct go_desc *desc, hw_addr base, uint64_t offset, uint32_t flags)
 {
 	struct go_types *types = go_block_types_cache(blocks);
 	const bool is_group = strncmp(desc->name, "map.group[", 10) == 0;
@@ -189,10 +177,10 @@ static void add_map_part(struct text *t, struct go_block_types *blocks, const st
 	if (offset >= elem_at && offset - elem_at < elem->head.size)
 		add_path(t, blocks, elem, base + elem_at, offset - elem_at, flags);
 	else
-		add(t, ".(key)");
+		go_text_add(t, ".(key)");
 }
 
-static void add_index(struct text *t, const struct go_block_type *type, uint64_t index,
+static void add_index(struct go_text *t, const struct go_block_type *type, uint64_t index,
 		      uint32_t flags)
 {
 	const bool is_short = flags & HW_FIELD_SHORT;
@@ -206,11 +194,11 @@ static void add_index(struct text *t, const struct go_block_type *type, uint64_t
 	else
 		snprintf(number, sizeof(number), "[%s%llu]",
 			 is_short && type->inside ? "slot " : "", (unsigned long long)index);
-	add(t, number);
+	go_text_add(t, number);
 }
 
 /* Of a part of a map or channel, by the runtime's own struct. */
-static void add_head(struct text *t, struct go_block_types *blocks,
+static void add_head(struct go_text *t, struct go_block_types *blocks,
 		     const struct go_block_type *type, uint64_t offset)
 {
 	const bool is_swiss =
@@ -224,7 +212,7 @@ static void add_head(struct text *t, struct go_block_types *blocks,
 
 	if (type->form == GO_FORM_DIRECTORY) {
 		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)offset / 8);
-		add(t, number);
+		go_text_add(t, number);
 	} else if (head) {
 		t->used += go_desc_path(go_block_types_cache(blocks), head, offset,
 					t->buf + t->used, t->size - t->used, NULL);
@@ -232,7 +220,7 @@ static void add_head(struct text *t, struct go_block_types *blocks,
 }
 
 static bool block_field(struct go_block_types *blocks, const struct go_block_type *type,
-			hw_addr slot, uint32_t flags, struct text *t)
+			hw_addr slot, uint32_t flags, struct go_text *t)
 {
 	const uint64_t offset = slot - type->first;
 	uint64_t index;
@@ -270,7 +258,7 @@ static bool block_field(struct go_block_types *blocks, const struct go_block_typ
 bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t size)
 {
 	struct go *go = handle;
-	struct text text = {buf, size, 0};
+	struct go_text text = {buf, size, 0};
 	struct go_block_type type;
 
 	if (!size)
@@ -287,7 +275,7 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 		variable = go_block_variable(blocks, slot);
 		if (!variable || (!variable->desc && (variable->is_slice || !*variable->path)))
 			continue;
-		add(&text, variable->path);
+		go_text_add(&text, variable->path);
 		if (!variable->desc)
 			return true;
 		if (flags & HW_FIELD_SHORT)

@@ -3,23 +3,11 @@
  * path only: types of two packages may then read alike, and are told apart here. */
 #include "blocktypes.h"
 #include "pclntab.h"
+#include "text.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { PATH_MAX_BYTES = 512, DEPTH_MAX = 16 };
-
-struct text {
-	char *buf;
-	uint64_t size, used;
-};
-
-static void add(struct text *t, const char *more)
-{
-	const int n = snprintf(t->buf + t->used, t->size - t->used, "%s", more);
-
-	if (n > 0)
-		t->used += (uint64_t)n < t->size - t->used ? (uint64_t)n : t->size - t->used - 1;
-}
 
 bool go_desc_is_map_part(const struct go_desc *desc)
 {
@@ -48,22 +36,22 @@ static bool is_alike(struct go_types *types, const struct go_desc *desc, char pa
 	return false;
 }
 
-static void add_named(struct text *t, struct go_types *types, const struct go_desc *desc)
+static void add_named(struct go_text *t, struct go_types *types, const struct go_desc *desc)
 {
 	char path[PATH_MAX_BYTES];
 	const char *dot = strchr(desc->name, '.');
 
 	if (dot && is_alike(types, desc, path)) {
-		add(t, path);
-		add(t, dot);
+		go_text_add(t, path);
+		go_text_add(t, dot);
 	} else {
-		add(t, desc->name);
+		go_text_add(t, desc->name);
 	}
 }
 
 /* The parts of a type without a name, as far as they are named alone; those of functions and
  * structs stay as Go prints them. */
-static void add_type(struct text *t, struct go_types *types, const struct go_desc *desc,
+static void add_type(struct go_text *t, struct go_types *types, const struct go_desc *desc,
 		     uint32_t depth)
 {
 	const struct go_desc *elem = desc->elem ? go_types_at(types, desc->elem) : NULL;
@@ -76,26 +64,26 @@ static void add_type(struct text *t, struct go_types *types, const struct go_des
 	}
 	switch (desc->head.kind) {
 	case GO_KIND_POINTER:
-		add(t, "*");
+		go_text_add(t, "*");
 		break;
 	case GO_KIND_SLICE:
-		add(t, "[]");
+		go_text_add(t, "[]");
 		break;
 	case GO_KIND_ARRAY:
 		snprintf(number, sizeof(number), "[%llu]", (unsigned long long)desc->length);
-		add(t, number);
+		go_text_add(t, number);
 		break;
 	case GO_KIND_MAP:
 		if (!key) {
-			add(t, desc->name);
+			go_text_add(t, desc->name);
 			return;
 		}
-		add(t, "map[");
+		go_text_add(t, "map[");
 		add_type(t, types, key, depth + 1);
-		add(t, "]");
+		go_text_add(t, "]");
 		break;
 	default:
-		add(t, desc->name);
+		go_text_add(t, desc->name);
 		return;
 	}
 	add_type(t, types, elem, depth + 1);
@@ -103,7 +91,7 @@ static void add_type(struct text *t, struct go_types *types, const struct go_des
 
 void go_desc_full_name(struct go_types *types, const struct go_desc *desc, char *buf, uint64_t size)
 {
-	struct text t = {buf, size, 0};
+	struct go_text t = {buf, size, 0};
 
 	buf[0] = 0;
 	add_type(&t, types, desc, 0);
