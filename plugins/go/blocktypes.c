@@ -518,14 +518,28 @@ static bool follow_static(struct go_block_types *b)
 	return go_spread_values(b, v.desc, v.addr, 1, GO_HOW_PROPAGATED);
 }
 
-/* Those of no size first: go_block_variable() takes the last one of an address. */
-static int by_addr(const void *a, const void *b)
+/* go_block_variable() takes the last one of an address: a part is found before the whole, and
+ * what has no size never. */
+static int compare_variables(const void *a, const void *b)
 {
 	const struct go_variable *x = a, *y = b;
 
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
-	return x->size < y->size ? -1 : x->size > y->size;
+	if (!x->size || !y->size)
+		return x->size ? 1 : y->size ? -1 : 0;
+	return x->size > y->size ? -1 : x->size < y->size;
+}
+
+static void sort(struct go_variable *variables, uint64_t count)
+{
+	if (count)
+		qsort(variables, count, sizeof(*variables), compare_variables);
+}
+
+void go_blocks_sort_variables(struct go_block_types *b)
+{
+	sort(b->variables, b->variable_count);
 }
 
 /* Statics that lie in no variable of debug info and in no other static join the variables. */
@@ -534,8 +548,7 @@ static bool join_statics(struct go_block_types *b)
 	const uint64_t named = b->variable_count;
 	hw_addr end = 0;
 
-	if (b->static_count)
-		qsort(b->statics, b->static_count, sizeof(*b->statics), by_addr);
+	sort(b->statics, b->static_count);
 	for (uint64_t i = 0, v = 0; i < b->static_count; i++) {
 		const struct go_variable *s = &b->statics[i];
 
@@ -548,7 +561,7 @@ static bool join_statics(struct go_block_types *b)
 			return false;
 	}
 	if (b->variable_count > named)
-		qsort(b->variables, b->variable_count, sizeof(*b->variables), by_addr);
+		go_blocks_sort_variables(b);
 	return true;
 }
 
@@ -588,22 +601,6 @@ bool go_blocks_add_variable(struct go_block_types *b, const struct go_variable *
 		return false;
 	b->variables[b->variable_count++] = *variable;
 	return true;
-}
-
-/* Larger ones first, so that a part is found before the whole. */
-static int compare_variables(const void *a, const void *b)
-{
-	const struct go_variable *x = a, *y = b;
-
-	if (x->addr != y->addr)
-		return x->addr < y->addr ? -1 : 1;
-	return x->size > y->size ? -1 : x->size < y->size;
-}
-
-void go_blocks_sort_variables(struct go_block_types *b)
-{
-	if (b->variable_count)
-		qsort(b->variables, b->variable_count, sizeof(*b->variables), compare_variables);
 }
 
 const struct go_variable *go_block_variable(const struct go_block_types *b, hw_addr addr)
