@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What a group of goroutines keeps alive: `goroutines --retained` on a core, against what Go's own collector
-frees when in the same process that group, and nothing else, has come to its end.
+frees when in the same process that group, and nothing else, has come to its end. And what no root reaches, against
+a program that knows what it let go of (godropped.py).
 
 usage: goheld.py BUILD [--matrix | VERSION...]   without: the Go of this machine"""
 
@@ -15,6 +16,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gobuild  # noqa: E402
+import godropped  # noqa: E402
 import godump  # noqa: E402
 from dump import Failed, Skip  # noqa: E402
 from gotyped import Memory, listed, toolchains  # noqa: E402
@@ -131,6 +133,10 @@ def run(build, go, variant, folder):
     with Fixture(go.build(build, "held", variant), folder) as fixture:
         for group in range(len(GROUPS)):
             yield check(build / "heapwalk", fixture, group, go.minor)
+    line, wrong = godropped.check(build, go, variant, folder)
+    if wrong:
+        raise Failed("; ".join(wrong[:8]))
+    yield line
 
 
 def variants(version, args):
