@@ -76,6 +76,19 @@ struct live_thread {
 	bool is_stopped;
 };
 
+/* Who did not stop in time, as it was then. */
+struct live_stuck {
+	pid_t tid;      /* 0: new threads came all the time. */
+	char state;     /* As in /proc/PID/stat. */
+	char where[64]; /* wchan: a function of the kernel; "" when that is not told. */
+};
+
+enum live_seized {
+	LIVE_SEIZED = 0,
+	LIVE_STUCK,   /* process->stuck: another attempt may do. No error is set. */
+	LIVE_REFUSED, /* For good; an error is set. */
+};
+
 enum live_state {
 	LIVE_RUNNING = 0, /* Reading is allowed: a rehearsal, or no stop at all. */
 	LIVE_STOPPED,
@@ -129,6 +142,8 @@ struct hw_process {
 	struct hw_lock *locks; /* Of its allocators, as the rehearsal found them. */
 	uint32_t lock_count;
 
+	/* Those that are seized; while it runs: those that were interrupted and have not stopped.
+	 */
 	struct live_thread *threads;
 	size_t thread_count;
 	size_t thread_room;
@@ -137,9 +152,11 @@ struct hw_process {
 	size_t register_room;
 	pid_t tracer; /* The thread of ours that holds them. */
 	volatile enum live_state state;
-	volatile bool is_armed; /* The deadline may let go. */
-	bool has_read;          /* All that was to be read at this stop has been. */
-	uint64_t deadline_ns;   /* CLOCK_MONOTONIC; 0: none. */
+	volatile bool is_armed;   /* The deadline may let go. */
+	volatile bool is_watched; /* Who stops while it runs is let go. */
+	struct live_stuck stuck;  /* Of the last attempt. */
+	bool has_read;            /* All that was to be read at this stop has been. */
+	uint64_t deadline_ns;     /* CLOCK_MONOTONIC; 0: none. */
 	uint64_t stop_began_ns;
 	uint64_t read_ns; /* How long the last reading of what was learned took. */
 	volatile uint64_t stopped_ns;
@@ -171,14 +188,25 @@ bool live_start_time(int dir, uint64_t *ret, char *state_ret);
 bool live_refuse_kind(struct hw_process *process, GError **error);
 void live_refuse(const struct hw_process *process, int errnum, const char *what, GError **error);
 
-/* live_stop.c */
-bool live_seize(struct hw_process *process, GError **error);
+/* live_stop.c. Times are in ns. */
+/* Every thread stands still, or none. patience: how long to wait for one thread; most: for all of
+ * them. */
+enum live_seized live_seize(struct hw_process *process, uint64_t patience, uint64_t most,
+			    GError **error);
+/* After STUCK, while the others run: until those that did not stop have. The last one is kept, for
+ * live_seize(), which has to follow. False: not before end, or the user interrupted. */
+bool live_await(struct hw_process *process, uint64_t end);
+/* After STUCK, and no live_seize() follows: lets them go as soon as they stop. */
+void live_watch(struct hw_process *process);
+void live_refuse_stuck(const struct hw_process *process, GError **error);
 void live_detach(struct hw_process *process); /* Async-signal-safe. */
+void live_arm(struct hw_process *process);
+void live_disarm(struct hw_process *process);
+
+/* live_held.c */
 /* Is one of process->locks held? Of a process that stands. */
 bool live_is_locked(const struct hw_process *process);
 bool live_registers(struct hw_process *process, GError **error);
-void live_arm(struct hw_process *process);
-void live_disarm(struct hw_process *process);
 
 /* live_pages.c: which pages there are. */
 bool live_scan(struct hw_process *process, GError **error);

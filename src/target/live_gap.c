@@ -66,6 +66,11 @@ static void tell_gap(const struct hw_process *process, const struct gap *gap, bo
 				 "%s of the process had no room in %s",
 				 hw_text_size(a, sizeof(a), process->spool_full),
 				 process->spool.dir);
+	if (is_late && process->stuck.tid)
+		hw_notes_warn(notes, "not-stopped-in-time",
+			      "wait until the machine is less busy, or give a larger --max-stop",
+			      "thread %d (state %c) had not stopped when the process was let go",
+			      process->stuck.tid, process->stuck.state);
 	if (is_late)
 		hw_notes_missing(
 		    notes, "stop-budget", "a larger --max-stop, or --mode stop, reads all",

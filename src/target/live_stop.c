@@ -5,13 +5,17 @@
  * it interrupts is restarted by the kernel, a group stop stays what it was. A thread may
  * be caught while it takes a signal; the signal is then passed on when it is let go.
  * Threads can appear while others are being seized: the list is read again until it
- * holds no new one, at which point nobody is left who could make one. */
+ * holds no new one, at which point nobody is left who could make one.
+ *
+ * A thread that sleeps uninterruptibly or gets no processor does not stop, and the others must not
+ * stand still for it: they are let go, and it is waited for while they run. The kernel lets no
+ * thread be detached before it has stopped; such a thread stays in process->threads until it has,
+ * and is then let go at once, or is the first of the next attempt. */
 #include "base/array.h"
 #include "base/error.h"
 #include "base/stop.h"
 #include "target/live.h"
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,23 +25,26 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_WAIT_NS ((uint64_t)200 * 1000 * 1000) /* For one thread, at least; */
-#define BUSY_WAIT_NS (5 * STOP_WAIT_NS)            /* for one that waits for a processor. */
-#define ROUNDS       1000                          /* Reads of the list of threads. */
+#define PAUSE_MOST 1000                        /* us between two looks at who has stopped. */
+#define WATCH_NS   ((uint64_t)2 * 1000 * 1000) /* The same when there is other work. */
 
 static struct hw_process *armed; /* For the alarm. */
 
-static struct live_thread *find_thread(struct hw_process *process, pid_t tid)
+/* They are mostly asked for in the order in which they are: *next is where the search begins. */
+static bool is_known(const struct hw_process *process, pid_t tid, size_t *next)
 {
-	for (size_t i = process->thread_count; i-- > 0;)
-		if (process->threads[i].tid == tid)
-			return &process->threads[i];
-	return NULL;
+	for (size_t i = 0; i < process->thread_count; i++) {
+		size_t k = (*next + i) % process->thread_count;
+
+		if (process->threads[k].tid != tid)
+			continue;
+		*next = k + 1;
+		return true;
+	}
+	return false;
 }
 
 static char task_state(const struct hw_process *process, pid_t tid)
@@ -83,7 +90,9 @@ static bool seize_new(struct hw_process *process, size_t *new_ret, GError **erro
 {
 	int fd = openat(process->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *tasks = fd >= 0 ? fdopendir(fd) : NULL;
+	const size_t known = process->thread_count;
 	struct dirent *entry;
+	size_t next = 0;
 	int result = 0;
 
 	*new_ret = 0;
@@ -96,7 +105,7 @@ static bool seize_new(struct hw_process *process, size_t *new_ret, GError **erro
 	while (result >= 0 && (entry = readdir(tasks))) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (tid <= 0 || find_thread(process, tid))
+		if (tid <= 0 || (known && is_known(process, tid, &next)))
 			continue;
 		result = seize(process, tid, error);
 		*new_ret += result > 0;
@@ -125,44 +134,68 @@ static void take_report(struct hw_process *process, struct live_thread *thread, 
 		thread->signal = WSTOPSIG(status);
 }
 
-static bool refuse_stuck(const struct hw_process *process, pid_t tid, GError **error)
+/* Who did not stop, for an error; read when the others run again. */
+static void note_stuck(struct hw_process *process)
 {
+	struct live_stuck *stuck = &process->stuck;
 	char name[64];
-	char state = task_state(process, tid);
 	g_autofree char *where = NULL;
 
-	g_snprintf(name, sizeof(name), "task/%d/wchan", tid);
+	if (!stuck->tid)
+		return;
+	stuck->state = task_state(process, stuck->tid);
+	g_snprintf(name, sizeof(name), "task/%d/wchan", stuck->tid);
 	where = live_read(process->dir, name, NULL);
-	if (where && strstr(where, "refrigerator"))
+	g_strlcpy(stuck->where, where && strcmp(where, "0") != 0 ? where : "",
+		  sizeof(stuck->where));
+}
+
+void live_refuse_stuck(const struct hw_process *process, GError **error)
+{
+	const struct live_stuck *stuck = &process->stuck;
+	const char *next = "It runs on. Try again, or use --mode nostop";
+
+	if (!stuck->tid)
+		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+			    "process %d (%s) makes threads faster than they can be stopped. %s",
+			    process->pid, process->command, next);
+	else if (strstr(stuck->where, "refrigerator"))
 		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
 			    "process %d (%s) is frozen by its cgroup: it cannot be stopped in a "
 			    "consistent state. Thaw it, or use --mode nostop",
 			    process->pid, process->command);
-	else if (state == 'D')
-		g_set_error(
-		    error, HW_ERROR, HW_ERROR_TARGET,
-		    "thread %d of process %d (%s) is in uninterruptible sleep (%s) and did "
-		    "not stop within %d ms. Try again when it is over, or use --mode nostop",
-		    tid, process->pid, process->command,
-		    where && *where && strcmp(where, "0") != 0 ? where : "in the kernel",
-		    (int)(STOP_WAIT_NS / 1000000));
+	else if (stuck->state == 'D')
+		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+			    "thread %d of process %d (%s) is in uninterruptible sleep (state D, in "
+			    "%s) and did not stop, in several attempts. %s",
+			    stuck->tid, process->pid, process->command,
+			    *stuck->where ? stuck->where : "the kernel", next);
 	else
 		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
-			    "thread %d of process %d (%s, state %c) did not stop within %d ms: the "
-			    "machine is busy. Try again, or use --mode nostop",
-			    tid, process->pid, process->command, state,
-			    (int)((state == 'R' ? BUSY_WAIT_NS : STOP_WAIT_NS) / 1000000));
-	return false;
+			    "thread %d of process %d (%s, state %c) did not stop, in several "
+			    "attempts: the machine is busy. %s",
+			    stuck->tid, process->pid, process->command, stuck->state, next);
 }
 
-/* Until each seized thread has reported, died or had its time. */
-static bool wait_all(struct hw_process *process, GError **error)
+static bool interrupted(GError **error)
 {
-	uint64_t end = live_now_ns() + STOP_WAIT_NS;
+	if (!hw_stop_requested())
+		return false;
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+	return true;
+}
+
+/* Until each seized thread has reported or died. STUCK: there was no report for patience, or it is
+ * past end. */
+static enum live_seized wait_all(struct hw_process *process, uint64_t patience, uint64_t end,
+				 GError **error)
+{
+	uint64_t last = live_now_ns();
 	useconds_t pause = 20;
 
 	for (size_t i = 0; i < process->thread_count;) {
 		struct live_thread *thread = &process->threads[i];
+		uint64_t now;
 		int status;
 		pid_t got;
 
@@ -170,28 +203,26 @@ static bool wait_all(struct hw_process *process, GError **error)
 			i++;
 			continue;
 		}
+		now = live_now_ns();
 		got = waitpid(thread->tid, &status, __WALL | WNOHANG);
 		if (got == thread->tid) {
 			take_report(process, thread, status);
-			end = live_now_ns() + STOP_WAIT_NS;
+			last = now;
 			pause = 20;
 		} else if (got < 0 && errno == ECHILD) {
 			/* Another thread's execve() took its id over. */
 			forget(process, thread);
-		} else if (live_now_ns() > end &&
-			   (live_now_ns() > end + (BUSY_WAIT_NS - STOP_WAIT_NS) ||
-			    task_state(process, thread->tid) != 'R')) {
-			return refuse_stuck(process, thread->tid, error);
+		} else if (now > last + patience || now > end) {
+			process->stuck.tid = thread->tid;
+			return LIVE_STUCK;
 		} else {
 			usleep(pause);
-			pause = MIN(pause * 2, 1000);
+			pause = MIN(pause * 2, PAUSE_MOST);
 		}
-		if (hw_stop_requested()) {
-			g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
-			return false;
-		}
+		if (interrupted(error))
+			return LIVE_REFUSED;
 	}
-	return true;
+	return LIVE_SEIZED;
 }
 
 static int compare_tid(const void *a, const void *b)
@@ -240,63 +271,79 @@ static uint64_t queue_ns(void)
 	return ns;
 }
 
-bool live_seize(struct hw_process *process, GError **error)
+/* Seizes round by round, until a round finds nobody new. */
+static enum live_seized seize_all(struct hw_process *process, uint64_t patience, uint64_t end,
+				  GError **error)
 {
+	enum live_seized result = LIVE_SEIZED;
 	size_t new_count = 1;
+	uint64_t rounds_end = end; /* The first takes as long as there are threads. */
 
+	for (bool is_first = true; result == LIVE_SEIZED && new_count; is_first = false) {
+		if (!seize_new(process, &new_count, error))
+			return LIVE_REFUSED;
+		result = wait_all(process, patience, end, error);
+		if (is_first)
+			rounds_end = MIN(end, live_now_ns() + patience);
+		else if (result == LIVE_SEIZED && new_count && live_now_ns() > rounds_end)
+			result = LIVE_STUCK;
+	}
+	return result;
+}
+
+enum live_seized live_seize(struct hw_process *process, uint64_t patience, uint64_t most,
+			    GError **error)
+{
+	enum live_seized result;
+
+	process->is_watched = false;
 	process->tracer = (pid_t)syscall(SYS_gettid);
-	process->thread_count = 0;
+	process->stuck = (struct live_stuck){0};
 	hold_back(true);
 	process->queued_ns = queue_ns();
 	process->stop_began_ns = live_now_ns();
 	process->state = LIVE_STOPPED;
-	for (int round = 0; new_count; round++) {
-		if (round == ROUNDS) {
-			g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
-				    "process %d (%s) makes threads faster than they can be "
-				    "stopped; try again",
-				    process->pid, process->command);
-			break;
-		}
-		if (!seize_new(process, &new_count, error) || !wait_all(process, error))
-			break;
-	}
-	if (!new_count && process->thread_count && is_same_process(process)) {
+	result = seize_all(process, patience, process->stop_began_ns + most, error);
+	if (result == LIVE_SEIZED && process->thread_count && is_same_process(process)) {
 		qsort(process->threads, process->thread_count, sizeof(*process->threads),
 		      compare_tid);
-		return true;
+		return LIVE_SEIZED;
 	}
-	if (!new_count)
-		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
-			    "process %d (%s) ended while it was being stopped", process->pid,
-			    process->command);
 	live_detach(process);
-	return false;
+	if (result == LIVE_STUCK)
+		note_stuck(process);
+	if (result != LIVE_SEIZED)
+		return result;
+	g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
+		    "process %d (%s) ended while it was being stopped", process->pid,
+		    process->command);
+	return LIVE_REFUSED;
 }
 
-bool live_is_locked(const struct hw_process *process)
+/* False when it has not stopped yet. */
+static bool let_one_go(const struct live_thread *thread)
 {
-	enum { BATCH = 256 };
-	uint64_t words[BATCH];
-	struct iovec to[BATCH], from[BATCH];
+	int status;
+	pid_t got;
 
-	for (uint32_t i = 0, n; i < process->lock_count; i += n) {
-		const struct hw_lock *locks = &process->locks[i];
+	if (ptrace(PTRACE_DETACH, thread->tid, NULL, (long)thread->signal) == 0 ||
+	    thread->is_stopped)
+		return true;
+	got = waitpid(thread->tid, &status, __WALL | WNOHANG);
+	if (got == thread->tid && WIFSTOPPED(status))
+		ptrace(PTRACE_DETACH, thread->tid, NULL,
+		       (long)(status >> 16 ? 0 : WSTOPSIG(status)));
+	return got != 0;
+}
 
-		n = MIN(BATCH, process->lock_count - i);
-		memset(words, 0, sizeof(words));
-		for (uint32_t k = 0; k < n; k++) {
-			to[k] = (struct iovec){&words[k], locks[k].size};
-			from[k] = (struct iovec){(void *)(uintptr_t)locks[k].addr, locks[k].size};
-		}
-		/* What cannot be read any more is no lock. */
-		if (process_vm_readv(process->pid, to, n, from, n, 0) <= 0)
-			continue;
-		for (uint32_t k = 0; k < n; k++)
-			if (words[k])
-				return true;
-	}
-	return false;
+static void let_all_go(struct hw_process *process)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < process->thread_count; i++)
+		if (!let_one_go(&process->threads[i]))
+			process->threads[kept++] = process->threads[i];
+	process->thread_count = kept;
 }
 
 void live_detach(struct hw_process *process)
@@ -304,82 +351,35 @@ void live_detach(struct hw_process *process)
 	if (process->state != LIVE_STOPPED || process->tracer != (pid_t)syscall(SYS_gettid))
 		return;
 	process->state = LIVE_RUNNING;
-	for (size_t i = 0; i < process->thread_count; i++) {
-		const struct live_thread *thread = &process->threads[i];
-		int status;
-
-		if (ptrace(PTRACE_DETACH, thread->tid, NULL, (long)thread->signal) == 0 ||
-		    thread->is_stopped)
-			continue;
-		/* One that has not stopped yet; if it never does, it is let go when we exit. */
-		if (waitpid(thread->tid, &status, __WALL | WNOHANG) == thread->tid &&
-		    WIFSTOPPED(status))
-			ptrace(PTRACE_DETACH, thread->tid, NULL,
-			       (long)(status >> 16 ? 0 : WSTOPSIG(status)));
-	}
+	let_all_go(process);
 	process->stopped_ns += live_now_ns() - process->stop_began_ns;
 	process->waited_ns += queue_ns() - process->queued_ns;
-	process->thread_count = 0;
 	hold_back(false);
 }
 
-/* The main thread first, as in a core. */
-static void main_first(struct hw_process *process)
+bool live_await(struct hw_process *process, uint64_t end)
 {
-	struct hw_thread *threads = process->registers;
-	struct user_fpregs_struct floats, *all = (void *)process->floats;
+	useconds_t pause = 20;
 
-	for (size_t i = 1; i < process->register_count; i++) {
-		struct hw_thread main_thread = threads[i];
+	while (process->thread_count && !hw_stop_requested()) {
+		struct live_thread *thread = &process->threads[0];
+		int status;
+		pid_t got = 0;
 
-		if (main_thread.tid != process->pid)
-			continue;
-		memmove(&threads[1], &threads[0], i * sizeof(*threads));
-		threads[0] = main_thread;
-		floats = all[i];
-		memmove(&all[1], &all[0], i * sizeof(floats));
-		all[0] = floats;
-		return;
-	}
-}
-
-bool live_registers(struct hw_process *process, GError **error)
-{
-	const size_t each = sizeof(struct user_fpregs_struct);
-	size_t room = process->thread_count;
-
-	hw_array_resize(process->floats, process->register_room * each, 0, 1);
-	hw_array_resize(process->registers, process->register_room, 0, sizeof(*process->registers));
-	process->register_count = process->register_room = 0;
-	process->registers = hw_array_resize(NULL, 0, room, sizeof(*process->registers));
-	process->floats = hw_array_resize(NULL, 0, room * each, 1);
-	if (!process->registers || !process->floats) {
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for threads");
-		return false;
-	}
-	process->register_room = room;
-	for (size_t i = 0; i < room; i++) {
-		struct hw_thread *thread = &process->registers[process->register_count];
-		struct iovec io = {thread->regs, sizeof(thread->regs)};
-
-		if (ptrace(PTRACE_GETREGSET, process->threads[i].tid, (void *)NT_PRSTATUS, &io) !=
-		    0)
-			continue; /* Killed meanwhile. */
-		if (io.iov_len != sizeof(thread->regs)) {
-			g_set_error(error, HW_ERROR, HW_ERROR_UNSUPPORTED,
-				    "process %d (%s) runs 32-bit code; heapwalk reads 64-bit "
-				    "processes",
-				    process->pid, process->command);
+		if (process->thread_count > 1)
+			let_all_go(process);
+		else if ((got = waitpid(thread->tid, &status, __WALL | WNOHANG)) < 0)
+			forget(process, thread);
+		else if (got)
+			take_report(process, thread, status);
+		if (got && (!process->thread_count || thread->is_stopped))
+			return true;
+		if (live_now_ns() > end)
 			return false;
-		}
-		thread->tid = process->threads[i].tid;
-		io = (struct iovec){process->floats + process->register_count * each, each};
-		if (process->options.wants_kernel)
-			ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_PRFPREG, &io);
-		process->register_count++;
+		usleep(pause);
+		pause = MIN(pause * 2, PAUSE_MOST);
 	}
-	main_first(process);
-	return true;
+	return !hw_stop_requested();
 }
 
 /* The deadline. Everything here is async-signal-safe; ptrace() wants the thread that
@@ -395,37 +395,59 @@ static void on_alarm(int signal)
 		live_detach(process);
 		process->state = LIVE_LATE;
 		hw_stop_abandon(true);
+	} else if (process && process->is_watched && process->state != LIVE_STOPPED) {
+		let_all_go(process);
+		if (!process->thread_count)
+			setitimer(ITIMER_REAL, &(const struct itimerval){0}, NULL);
 	}
 	errno = saved;
 }
 
-static void set_timer(uint64_t ns)
+static void set_timer(uint64_t ns, bool is_repeated)
 {
-	struct itimerval timer = {.it_value = {.tv_sec = (time_t)(ns / 1000000000),
-					       .tv_usec = (suseconds_t)(ns % 1000000000 / 1000)}};
+	const struct timeval time = {.tv_sec = (time_t)(ns / 1000000000),
+				     .tv_usec = (suseconds_t)(ns % 1000000000 / 1000)};
+	struct itimerval timer = {.it_value = time};
 
+	if (is_repeated)
+		timer.it_interval = time;
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void catch_alarm(struct hw_process *process)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGALRM, &action, NULL);
+	armed = process;
 }
 
 void live_arm(struct hw_process *process)
 {
-	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 	uint64_t now = live_now_ns();
 
 	if (!process->deadline_ns)
 		return;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGALRM, &action, NULL);
-	armed = process;
+	catch_alarm(process);
 	process->is_armed = true;
-	set_timer(process->deadline_ns > now + 1000 ? process->deadline_ns - now : 1000);
+	set_timer(process->deadline_ns > now + 1000 ? process->deadline_ns - now : 1000, false);
+}
+
+void live_watch(struct hw_process *process)
+{
+	if (!process->thread_count)
+		return;
+	catch_alarm(process);
+	process->is_watched = true;
+	set_timer(WATCH_NS, true);
 }
 
 void live_disarm(struct hw_process *process)
 {
-	if (!process->is_armed && armed != process)
+	if ((!process->is_armed && armed != process) || process->is_watched)
 		return;
 	process->is_armed = false;
-	set_timer(0);
+	set_timer(0, false);
 	armed = NULL;
 }

@@ -18,9 +18,12 @@
 #include <sys/user.h>
 #include <unistd.h>
 
-#define ATTEMPTS   5    /* To stop it while no allocator is locked. */
-#define PAUSE_US   1000 /* After the first; each later one waits as much more. */
-#define LEAVE_OVER ((uint64_t)20 * 1000 * 1000) /* Of the budget, for another attempt. */
+#define ATTEMPTS    5    /* To stop every thread of it, while no allocator is locked. */
+#define PAUSE_US    1000 /* After the first; each later one waits as much more. */
+#define LEAVE_OVER  ((uint64_t)20 * 1000 * 1000)   /* Of the budget, for another attempt. */
+#define SEIZE_MOST  ((uint64_t)1000 * 1000 * 1000) /* To stop it, where there is no budget. */
+#define SEIZE_LEAST ((uint64_t)5 * 1000 * 1000)    /* An attempt, whatever the budget is. */
+#define AWAIT_MOST  ((uint64_t)2000 * 1000 * 1000) /* Between attempts, while it runs. */
 
 static void set_root(struct hw_process *process)
 {
@@ -150,6 +153,8 @@ void hw_process_close(struct hw_process *process)
 	if (!process)
 		return;
 	hw_process_release(process);
+	process->is_watched = false;
+	live_disarm(process);
 	live_fill_install(NULL);
 	live_spool_close(process);
 	close_memory(process);
@@ -308,12 +313,18 @@ bool hw_process_prepare(struct hw_process *process, uint64_t *bytes_ret, uint64_
 	return true;
 }
 
-static void set_deadline(struct hw_process *process)
+/* All stops together; 0: no limit. */
+static uint64_t budget_of(const struct hw_process *process)
 {
 	uint64_t budget = process->options.max_stop_ns;
 
-	if (!budget && process->options.mode == HW_STOP_BUDGET)
-		budget = HW_STOP_DEFAULT_NS;
+	return !budget && process->options.mode == HW_STOP_BUDGET ? HW_STOP_DEFAULT_NS : budget;
+}
+
+static void set_deadline(struct hw_process *process)
+{
+	uint64_t budget = budget_of(process);
+
 	process->deadline_ns = 0;
 	if (budget)
 		process->deadline_ns =
@@ -336,15 +347,59 @@ bool hw_process_expect_locks(struct hw_process *process, const struct hw_lock *l
 	return true;
 }
 
+/* The i-th attempt to seize it. Each gets a part of the budget, so that there is time for others
+ * and for reading; the last one gets all of it. */
+static enum live_seized try_to_seize(struct hw_process *process, unsigned i, GError **error)
+{
+	uint64_t budget = budget_of(process);
+	uint64_t all = budget ? budget : SEIZE_MOST;
+	uint64_t left = MAX(all - MIN(all, process->stopped_ns), SEIZE_LEAST);
+	uint64_t part = i < ATTEMPTS ? left / (2 * (ATTEMPTS + 1 - i)) : left;
+
+	return live_seize(process, MAX(part, SEIZE_LEAST), left, error);
+}
+
+/* A thread did not stop. Where only the time was too short the answer is one without what there
+ * was no time to read; false in any case. */
+static bool give_up(struct hw_process *process, bool is_last, GError **error)
+{
+	bool is_slow = process->stuck.tid && process->stuck.state != 'D';
+
+	live_watch(process);
+	if (hw_stop_requested()) {
+		g_set_error(error, HW_ERROR, HW_ERROR_INTERRUPTED, "interrupted");
+	} else if (is_last && is_slow && budget_of(process)) {
+		process->register_count = 0;
+		process->state = LIVE_LATE;
+	} else {
+		live_refuse_stuck(process, error);
+	}
+	return false;
+}
+
 /* Every thread stands still, outside of malloc() if that can be had: a lock is not held for
  * long. The deadline runs from here on. */
 static bool stand_still(struct hw_process *process, GError **error)
 {
+	uint64_t await_end = 0;
+
 	for (unsigned i = 1;; i++) {
-		if (!live_seize(process, error))
+		enum live_seized seized = try_to_seize(process, i, error);
+
+		if (seized == LIVE_REFUSED) {
+			live_watch(process);
 			return false;
+		}
+		if (seized == LIVE_STUCK) {
+			if (!await_end)
+				await_end = live_now_ns() + AWAIT_MOST;
+			if (i == ATTEMPTS || !live_await(process, await_end))
+				return give_up(process, i == ATTEMPTS, error);
+			usleep(process->thread_count ? 0 : i * PAUSE_US);
+			continue;
+		}
 		set_deadline(process);
-		if (i == ATTEMPTS || hw_process_time_left(process) <= LEAVE_OVER ||
+		if (i >= ATTEMPTS || hw_process_time_left(process) <= LEAVE_OVER ||
 		    !live_is_locked(process))
 			break;
 		live_detach(process);

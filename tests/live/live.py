@@ -24,6 +24,7 @@ import harm
 import moment
 import refuse
 import same
+import stuck
 from oracle import Score
 
 
@@ -37,6 +38,7 @@ def all_checks(score, tool, build, work, is_long):
         same.same_jemalloc(score, tool, build, work), same.same_go(score, tool, build, work))
     yield "moment", lambda: moment.checks(score, tool, build, work, 50 if is_long else 4)
     yield "harm", lambda: harm.checks(score, tool, build, count)
+    yield "stuck", lambda: stuck.checks(score, tool, build, count)
     yield "snapshot", lambda: (
         score.check("snapshot in gdb", same.opened_by_gdb, tool, build, work),
         score.check("snapshot without content", same.no_secrets, tool, build, work))
