@@ -193,6 +193,15 @@ static bool has_inline_marks(const struct go_runtime *rt, const struct go_span *
 	       byte >> (page % 8) & 1;
 }
 
+hw_addr go_span_bits(const struct go_runtime *rt, const struct go_span *span, hw_addr at)
+{
+	const uint64_t bytes = go_span_bytes(span);
+
+	return rt->layout.minor < 22 || span->elemsize > SMALL_MAX
+		   ? 0
+		   : span->start + bytes - bytes / 64 + (at - span->start) / 64;
+}
+
 /* From 1.22: slots of up to 512 bytes. */
 static void mark_small(const struct go_runtime *rt, const struct go_wanted *w,
 		       const struct go_span *span)

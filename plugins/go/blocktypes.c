@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocktypes.c -- the type of every block: four bytes a slot, a queue of blocks whose values are
- * to be followed, and a table of the different types. */
+/* blocktypes.c -- the type of every block: four bytes a slot, a stack of blocks whose values are
+ * to be followed, and a table of the different types. Millions of blocks are met at random: what
+ * an offer will look at is asked of memory while others before it in line are looked at. */
 #include "blocktypes.h"
 #include "closures.h"
 #include <stdlib.h>
@@ -14,6 +15,8 @@ enum {
 	QUEUED = 1 << 30,
 	FIRST_ROOM = 1 << 10,
 	STOP_EVERY = 1 << 12,
+	LINE = 32,   /* Offers under way. A power of two, */
+	PLACED = 12, /* and after how many more the tables of its block are asked for. */
 };
 
 /* What a block can be. */
@@ -29,6 +32,14 @@ struct what {
 struct window {
 	hw_addr start, end;
 	const uint8_t *bytes;
+};
+
+/* An offer under way: where its block is found and what is known of it are fetched into the cache
+ * while others are looked at. */
+struct offered {
+	struct go_guess guess;
+	struct go_place place;
+	bool is_refused;
 };
 
 /* A slot, without a division to find it again. */
@@ -47,8 +58,8 @@ struct go_block_types {
 	uint64_t what_count, what_room;
 	uint32_t *places; /* Open addressing: index into whats. */
 	uint64_t place_room;
-	struct queued *queue; /* Slots to be followed, a ring. */
-	uint64_t queue_first, queue_count, queue_room;
+	struct queued *queue; /* Slots to be followed, a stack: what lies near is followed soon. */
+	uint64_t queue_count, queue_room;
 	struct go_variable *variables; /* By address. */
 	uint64_t variable_count, variable_room;
 	uint64_t spread_count; /* Of the statics, whose values have been followed. */
@@ -59,6 +70,9 @@ struct go_block_types {
 	const struct go_desc *known[GO_KNOWN_STRUCTS];
 	struct go_closures *closures; /* NULL until the first func value. */
 	struct window windows[2];
+	struct offered line[LINE]; /* A ring. */
+	uint64_t offered_count, placed_count, taken_count;
+	bool is_draining; /* Offers wait in line. */
 	bool no_memory;
 };
 
@@ -324,22 +338,25 @@ static bool is_better(const struct go_block_types *b, uint32_t state, const stru
 	return how > how_of(state);
 }
 
+/* The target's bytes at an address in memory seen last. */
+static const uint8_t *seen(const struct go_block_types *b, hw_addr addr)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		if (addr >= b->windows[i].start && addr < b->windows[i].end)
+			return b->windows[i].bytes + (addr - b->windows[i].start);
+	return NULL;
+}
+
 static bool push(struct go_block_types *b, const struct go_place *place)
 {
 	const uint64_t span = (uint64_t)(place->span - b->rt->heap.spans);
+	const uint8_t *bytes = seen(b, place->first);
 
-	if (b->queue_count == b->queue_room) {
-		const uint64_t room = b->queue_room ? b->queue_room * 2 : FIRST_ROOM;
-		struct queued *more = resize(b, b->queue, b->queue_room, room, sizeof(*more));
-
-		if (!more)
-			return false;
-		/* What had wrapped around goes behind. */
-		memcpy(more + b->queue_room, more, b->queue_first * sizeof(*more));
-		b->queue = more;
-		b->queue_room = room;
-	}
-	b->queue[(b->queue_first + b->queue_count++) & (b->queue_room - 1)] =
+	if (!grow(b, (void **)&b->queue, &b->queue_room, b->queue_count, sizeof(*b->queue)))
+		return false;
+	if (bytes)
+		__builtin_prefetch(bytes);
+	b->queue[b->queue_count++] =
 	    (struct queued){(uint32_t)span, (uint32_t)(place->number - b->first[span])};
 	return true;
 }
@@ -373,22 +390,19 @@ bool go_block_is_unclear(const struct go_block_types *b, const struct go_block_t
 	       go_closures_knows(b->closures, type->func);
 }
 
-bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
+static bool take(struct go_block_types *b, const struct go_guess *guess,
+		 const struct go_place *place)
 {
 	struct what what = {guess->desc, guess->inside, guess->func, guess->form, 0};
-	struct go_place place;
 	uint32_t sure, state, index, how = guess->how;
 
-	if ((!guess->desc && !may_lack_type(guess->form)) ||
-	    !go_block_place(b, guess->at, &place) || guess->at < place.first)
-		return true;
-	sure = go_guess_fits(b, &place, guess);
+	sure = go_guess_fits(b, place, guess);
 	if (!sure)
 		return true;
 	if (sure == 1)
 		how = GO_HOW_VIEW;
-	state = b->slots[place.number];
-	if (guess->form == GO_FORM_FUNC && !find_closure(b, &place, guess, &what.desc, &how))
+	state = b->slots[place->number];
+	if (guess->form == GO_FORM_FUNC && !find_closure(b, place, guess, &what.desc, &how))
 		return false;
 	if (how < GO_HOW_HEADER && how_of(state) == GO_HOW_HEADER && sure == sure_of(state))
 		how = GO_HOW_HEADER;
@@ -399,11 +413,69 @@ bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 		return !b->no_memory;
 	/* Same type, known better: nothing new to follow. */
 	if (index != (state & WHAT_MASK) && !(state & QUEUED)) {
-		if (!push(b, &place))
+		if (!push(b, place))
 			return false;
 		state |= QUEUED;
 	}
-	b->slots[place.number] = index | sure << SURE_SHIFT | how << HOW_SHIFT | (state & QUEUED);
+	b->slots[place->number] = index | sure << SURE_SHIFT | how << HOW_SHIFT | (state & QUEUED);
+	return true;
+}
+
+/* What go_guess_fits() and take() will look at. */
+static void fetch(const struct go_block_types *b, const struct go_place *place)
+{
+	const uint8_t *bits;
+
+	__builtin_prefetch(&b->slots[place->number]);
+	if (place->is_noscan)
+		return;
+	bits = seen(b, place->has_header ? place->slot
+					 : go_span_bits(b->rt, place->span, place->first));
+	if (bits) {
+		__builtin_prefetch(bits);
+		__builtin_prefetch(bits - 128);
+	}
+}
+
+static void place_next(struct go_block_types *b)
+{
+	struct offered *o = &b->line[b->placed_count++ % LINE];
+
+	o->is_refused = !go_block_place(b, o->guess.at, &o->place) || o->guess.at < o->place.first;
+	if (!o->is_refused)
+		fetch(b, &o->place);
+}
+
+static bool take_next(struct go_block_types *b)
+{
+	const struct offered *o = &b->line[b->taken_count % LINE];
+
+	if (b->placed_count == b->taken_count)
+		place_next(b);
+	b->taken_count++;
+	return o->is_refused || take(b, &o->guess, &o->place);
+}
+
+bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
+{
+	const struct go_span *span;
+	struct go_place place;
+
+	if (!guess->desc && !may_lack_type(guess->form))
+		return true;
+	if (!b->is_draining)
+		return !go_block_place(b, guess->at, &place) || guess->at < place.first ||
+		       take(b, guess, &place);
+	if (b->offered_count - b->taken_count == LINE && !take_next(b))
+		return false;
+	span = span_at(b, guess->at);
+	if (!span)
+		return true;
+	__builtin_prefetch(span);
+	__builtin_prefetch(&b->first[span - b->rt->heap.spans]);
+	b->line[b->offered_count++ % LINE].guess = *guess;
+	if (b->offered_count - b->placed_count == PLACED)
+		place_next(b);
 	return true;
 }
 
@@ -565,33 +637,49 @@ static bool join_statics(struct go_block_types *b)
 	return true;
 }
 
-/* Follows all that is queued. */
-static bool drain(struct go_block_types *b)
+static bool follow_queued(struct go_block_types *b)
+{
+	const struct queued next = b->queue[--b->queue_count];
+	struct go_block_type type;
+	struct go_place place;
+
+	fill_place(b, &b->rt->heap.spans[next.span], next.slot, &place);
+	b->slots[place.number] &= ~(uint32_t)QUEUED;
+	type_at(b, &place, &type);
+	return go_spread_block(b, &place, &type);
+}
+
+static bool follow_all(struct go_block_types *b)
 {
 	const struct hw_host *host = b->rt->host;
 
-	for (uint64_t done = 0; b->queue_count || b->spread_count < b->static_count; done++) {
-		struct go_block_type type;
-		struct go_place place;
-		struct queued next;
+	for (uint64_t done = 0;; done++) {
+		bool ok = true;
 
-		if (b->spread_count < b->static_count) {
-			if (!follow_static(b))
-				return false;
-			continue;
-		}
-		next = b->queue[b->queue_first];
-		b->queue_first = (b->queue_first + 1) & (b->queue_room - 1);
-		b->queue_count--;
 		if (done % STOP_EVERY == 0 && host->stopped(host->self))
 			return false;
-		fill_place(b, &b->rt->heap.spans[next.span], next.slot, &place);
-		b->slots[place.number] &= ~(uint32_t)QUEUED;
-		type_at(b, &place, &type);
-		if (!go_spread_block(b, &place, &type))
+		if (b->spread_count < b->static_count)
+			ok = follow_static(b);
+		else if (b->queue_count)
+			ok = follow_queued(b);
+		else if (b->taken_count < b->offered_count)
+			ok = take_next(b);
+		else
+			return true;
+		if (!ok)
 			return false;
 	}
-	return true;
+}
+
+/* Follows all that is queued. */
+static bool drain(struct go_block_types *b)
+{
+	bool ok;
+
+	b->is_draining = true;
+	ok = follow_all(b);
+	b->is_draining = false;
+	return ok;
 }
 
 bool go_blocks_add_variable(struct go_block_types *b, const struct go_variable *variable)

@@ -3,7 +3,7 @@
  *
  * Types come from where the runtime wrote them (headers of objects above 512 bytes, since 1.22),
  * from variables that debug info names, and from the first words of interfaces in the data
- * segments; then from every typed value to what its pointers lead to, first come first. A guess
+ * segments; then from every typed value to what its pointers lead to, the last found first. A guess
  * is refused when the block's size class or its pointer bits contradict it. Two that both
  * fit: the surer source; then the type with the larger values (*T to the first field of an U says
  * T, where *U says U); then an array of them; then the lower descriptor.

@@ -298,7 +298,8 @@ static void fail(void *self, const char *fmt, ...)
 static void *resize(void *self G_GNUC_UNUSED, void *ptr, uint64_t old_count, uint64_t count,
 		    uint64_t item_size)
 {
-	return hw_array_resize(ptr, old_count, count, item_size);
+	return ptr ? hw_array_resize(ptr, old_count, count, item_size)
+		   : hw_array_new_huge(count, item_size);
 }
 
 static bool stopped(void *self G_GNUC_UNUSED)
