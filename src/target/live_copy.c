@@ -10,10 +10,13 @@
 #include "target/live.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define BATCH   ((uint64_t)256 << 10) /* Bytes read at a time: half of a small L2 cache. */
+/* Bytes read at a time. A call costs microseconds beside its pages, so that less than this takes
+ * longer although it would stay in a small cache. */
+#define BATCH   ((uint64_t)1 << 20)
 #define PAGES   (BATCH / HW_PAGE)
 #define VECTORS 32
 
@@ -24,11 +27,11 @@ struct batch {
 	uint64_t at[VECTORS]; /* In the spool. */
 	unsigned count;
 	uint64_t size;
-	uint64_t refused; /* Bit per page of bytes: the kernel did not give it. */
+	uint64_t refused[PAGES / 64]; /* Bit per page of bytes: the kernel did not give it. */
 	_Alignas(64) uint8_t bytes[BATCH];
 };
 
-G_STATIC_ASSERT(PAGES <= 64);
+G_STATIC_ASSERT(PAGES % 64 == 0);
 
 static bool is_known(const struct live_tag *tag)
 {
@@ -65,6 +68,16 @@ static bool is_written(const struct live_spool *spool, uint64_t offset)
 	return spool->written[i / 8] & (1u << i % 8);
 }
 
+static void refuse(struct batch *batch, uint64_t page)
+{
+	batch->refused[page / 64] |= (uint64_t)1 << page % 64;
+}
+
+static bool is_refused(const struct batch *batch, uint64_t page)
+{
+	return batch->refused[page / 64] & (uint64_t)1 << page % 64;
+}
+
 /* What process_vm_readv() refuses (PROT_NONE), /proc/PID/mem may give. Page by page. */
 static void read_pages(struct batch *batch, uint64_t done)
 {
@@ -84,7 +97,7 @@ static void read_pages(struct batch *batch, uint64_t done)
 			       errno == EINTR)
 				;
 			if (got != (ssize_t)HW_PAGE)
-				batch->refused |= (uint64_t)1 << (begin + at) / HW_PAGE;
+				refuse(batch, (begin + at) / HW_PAGE);
 		}
 	}
 }
@@ -94,7 +107,7 @@ static void read_batch(struct batch *batch)
 	struct iovec to = {batch->bytes, batch->size};
 	ssize_t got;
 
-	batch->refused = 0;
+	memset(batch->refused, 0, sizeof(batch->refused));
 	do
 		got = process_vm_readv(batch->process->pid, &to, 1, batch->from, batch->count, 0);
 	while (got < 0 && errno == EINTR);
@@ -136,7 +149,7 @@ static bool takes_page(struct batch *batch, uint64_t offset, uint64_t at)
 	struct live_tag *tag = tags ? &tags[at / HW_PAGE] : NULL;
 	struct live_tag now;
 
-	if (batch->refused & (uint64_t)1 << offset / HW_PAGE) {
+	if (is_refused(batch, offset / HW_PAGE)) {
 		atomic_fetch_add(&process->unreadable, HW_PAGE);
 		if (is_written(&process->spool, at))
 			drop(&process->spool, at, at + HW_PAGE);

@@ -4,6 +4,7 @@
  * (Documentation/admin-guide/mm/pagemap.rst). */
 #include "base/array.h"
 #include "base/error.h"
+#include "base/pool.h"
 #include "target/live.h"
 #include <errno.h>
 #include <string.h>
@@ -35,32 +36,63 @@ struct scan_arg {
 #define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct scan_arg)
 #define REGIONS            512
 #define VDSO_MOST          16
+#define STRETCH            ((uint64_t)256 << 20) /* Of mappings, for one scanner, at least; */
+#define STRETCHES          1024                  /* so many, or a few more. */
+#define SCANNERS           8
 #define PM_PRESENT         ((uint64_t)1 << 63)
 #define PM_SWAPPED         ((uint64_t)1 << 62)
 #define PM_FILE            ((uint64_t)1 << 61)
 
-/* first: of this mapping; runs never reach over a border. */
-static bool add(struct hw_process *process, size_t first, hw_addr start, hw_addr end,
-		uint32_t flags)
-{
-	struct live_run *last =
-	    process->run_count > first ? &process->runs[process->run_count - 1] : NULL;
+struct run_list {
+	struct live_run *runs;
+	size_t count;
+	size_t room;
+};
 
-	if (last && last->end == start && last->flags == flags) {
-		last->end = end;
-		return true;
-	}
-	if (!hw_array_reserve((void **)&process->runs, &process->run_room, process->run_count,
-			      sizeof(*process->runs)))
+/* A part of the address space, scanned by one worker. */
+struct stretch {
+	hw_addr start;
+	hw_addr end;
+	size_t map;  /* The first in it. */
+	bool is_cut; /* It begins inside of a mapping. */
+	struct run_list list;
+};
+
+struct scanning {
+	const struct hw_process *process;
+	struct stretch *stretches;
+	size_t count;
+	size_t room;
+	atomic_size_t next;
+	atomic_bool has_failed;
+};
+
+static _Atomic bool is_old_kernel;
+
+static bool push(struct run_list *list, struct live_run run)
+{
+	if (!hw_array_reserve((void **)&list->runs, &list->room, list->count, sizeof(*list->runs)))
 		return false;
-	process->runs[process->run_count++] = (struct live_run){start, end, flags};
+	list->runs[list->count++] = run;
+	return true;
+}
+
+/* first: of this mapping; runs never reach over a border. */
+static bool add(struct run_list *list, size_t first, struct live_run run)
+{
+	struct live_run *last = list->count > first ? &list->runs[list->count - 1] : NULL;
+
+	if (!last || last->end != run.start || last->flags != run.flags)
+		return push(list, run);
+	last->end = run.end;
 	return true;
 }
 
 /* -1: the kernel does not know the call; 0: no memory. */
-static int scan_map(struct hw_process *process, const struct live_map *map)
+static int scan_map(const struct hw_process *process, const struct live_map *map,
+		    struct run_list *list)
 {
-	size_t first = process->run_count;
+	size_t first = list->count;
 	struct region regions[REGIONS];
 	struct scan_arg arg = {
 	    .size = sizeof(arg),
@@ -83,8 +115,9 @@ static int scan_map(struct hw_process *process, const struct live_map *map)
 		if (count < 0)
 			return errno == ENOTTY || errno == EINVAL ? -1 : 1;
 		for (int i = 0; i < count; i++)
-			if (!add(process, first, regions[i].start, regions[i].end,
-				 (uint32_t)regions[i].categories))
+			if (!add(list, first,
+				 (struct live_run){regions[i].start, regions[i].end,
+						   (uint32_t)regions[i].categories}))
 				return 0;
 		if (arg.walk_end <= arg.start)
 			break;
@@ -93,9 +126,10 @@ static int scan_map(struct hw_process *process, const struct live_map *map)
 	return 1;
 }
 
-static bool read_map(struct hw_process *process, const struct live_map *map)
+static bool read_map(const struct hw_process *process, const struct live_map *map,
+		     struct run_list *list)
 {
-	size_t first = process->run_count;
+	size_t first = list->count;
 	uint64_t words[4096];
 
 	for (hw_addr at = map->start; at < map->end;) {
@@ -113,7 +147,7 @@ static bool read_map(struct hw_process *process, const struct live_map *map)
 					 (words[i] & PM_FILE ? LIVE_FILE : 0);
 
 			if ((flags & (LIVE_PRESENT | LIVE_SWAPPED)) &&
-			    !add(process, first, at, at + HW_PAGE, flags))
+			    !add(list, first, (struct live_run){at, at + HW_PAGE, flags}))
 				return false;
 		}
 	}
@@ -122,68 +156,152 @@ static bool read_map(struct hw_process *process, const struct live_map *map)
 
 /* The first page of a binary has its headers and build-id: it is read even if it is not
  * resident, the only page of which that is true. It comes from the page cache. */
-static bool add_header(struct hw_process *process, const struct live_map *map, size_t first)
+static bool add_header(const struct live_map *map, struct run_list *list, size_t first)
 {
 	const struct live_run header = {map->start, map->start + HW_PAGE,
 					LIVE_PRESENT | LIVE_FILE | LIVE_FORCED};
 
 	if (!map->is_kept || !map->is_file || map->is_shared || map->file_offset ||
 	    !(map->perm & HW_PERM_R) ||
-	    (first < process->run_count && process->runs[first].start == map->start))
+	    (first < list->count && list->runs[first].start == map->start))
 		return true;
-	if (!hw_array_reserve((void **)&process->runs, &process->run_room, process->run_count,
-			      sizeof(*process->runs)))
+	if (!push(list, header))
 		return false;
-	memmove(&process->runs[first + 1], &process->runs[first],
-		(process->run_count - first) * sizeof(*process->runs));
-	process->runs[first] = header;
-	process->run_count++;
+	memmove(&list->runs[first + 1], &list->runs[first],
+		(list->count - 1 - first) * sizeof(*list->runs));
+	list->runs[first] = header;
 	return true;
 }
 
 /* The kernel's own code: unwinding wants all of it, and it is memory in any case. */
-static bool add_vdso(struct hw_process *process, const struct live_map *map, size_t first)
+static bool add_vdso(const struct live_map *map, struct run_list *list, size_t first)
 {
 	struct live_run known[VDSO_MOST];
-	size_t count = process->run_count - first;
+	size_t count = list->count - first;
 
 	if (strcmp(map->path, "[vdso]") != 0 || map->end - map->start > VDSO_MOST * HW_PAGE ||
 	    count > VDSO_MOST)
 		return true;
-	memcpy(known, &process->runs[first], count * sizeof(*known));
-	process->run_count = first;
+	memcpy(known, &list->runs[first], count * sizeof(*known));
+	list->count = first;
 	for (hw_addr at = map->start; at < map->end; at += HW_PAGE) {
 		uint32_t flags = LIVE_PRESENT | LIVE_FORCED;
 
 		for (size_t i = 0; i < count; i++)
 			if (at >= known[i].start && at < known[i].end)
 				flags = known[i].flags;
-		if (!add(process, first, at, at + HW_PAGE, flags))
+		if (!add(list, first, (struct live_run){at, at + HW_PAGE, flags}))
 			return false;
 	}
 	return true;
 }
 
+/* The part of map that is in the stretch. */
+static bool scan_part(const struct hw_process *process, const struct live_map *map,
+		      struct stretch *stretch)
+{
+	struct run_list *list = &stretch->list;
+	struct live_map part = *map;
+	size_t first = list->count;
+	int result = -1;
+
+	part.start = MAX(map->start, stretch->start);
+	part.end = MIN(map->end, stretch->end);
+	if (!is_old_kernel)
+		result = scan_map(process, &part, list);
+	if (result < 0) {
+		is_old_kernel = true;
+		result = read_map(process, &part, list);
+	}
+	return result > 0 && (part.start != map->start || add_header(map, list, first)) &&
+	       add_vdso(map, list, first);
+}
+
+static void scan_stretches(void *arg, uint32_t worker)
+{
+	struct scanning *scanning = arg;
+	const struct hw_process *process = scanning->process;
+	size_t i;
+
+	(void)worker;
+	while ((i = atomic_fetch_add(&scanning->next, 1)) < scanning->count) {
+		struct stretch *stretch = &scanning->stretches[i];
+
+		for (size_t m = stretch->map;
+		     m < process->map_count && process->maps[m].start < stretch->end; m++)
+			if (!scan_part(process, &process->maps[m], stretch))
+				scanning->has_failed = true;
+	}
+}
+
+/* Cuts the address space, so that there is about as much of mappings in each stretch. */
+static bool cut(struct scanning *scanning)
+{
+	const struct hw_process *process = scanning->process;
+	struct stretch *last = NULL;
+	uint64_t all = 0, most, size = 0;
+
+	for (size_t i = 0; i < process->map_count; i++)
+		all += process->maps[i].end - process->maps[i].start;
+	most = MAX(STRETCH, all / STRETCHES) & ~(HW_PAGE - 1);
+	for (size_t i = 0; i < process->map_count; i++) {
+		const struct live_map *map = &process->maps[i];
+
+		for (hw_addr at = map->start;
+		     at < map->end && !(map->start >> 63);) { /* vsyscall */
+			hw_addr end = MIN(map->end, at + (most - size));
+
+			if (!size) {
+				if (!hw_array_reserve((void **)&scanning->stretches,
+						      &scanning->room, scanning->count,
+						      sizeof(*scanning->stretches)))
+					return false;
+				last = &scanning->stretches[scanning->count++];
+				*last = (struct stretch){.start = at, .map = i};
+				last->is_cut = at > map->start;
+			}
+			last->end = end;
+			size = (size + (end - at)) % most;
+			at = end;
+		}
+	}
+	return true;
+}
+
+/* Gives the runs of all stretches to the process. */
+static bool join(struct hw_process *process, const struct scanning *scanning)
+{
+	struct run_list list = {process->runs, 0, process->run_room};
+	bool is_done = !scanning->has_failed;
+
+	for (size_t i = 0; is_done && i < scanning->count; i++) {
+		const struct stretch *stretch = &scanning->stretches[i];
+
+		for (size_t r = 0; is_done && r < stretch->list.count; r++)
+			is_done = add(&list, r || !stretch->is_cut ? list.count : 0,
+				      stretch->list.runs[r]);
+	}
+	process->runs = list.runs;
+	process->run_count = is_done ? list.count : 0;
+	process->run_room = list.room;
+	return is_done;
+}
+
 bool live_scan(struct hw_process *process, GError **error)
 {
-	static bool is_old_kernel;
-	bool is_done = true;
+	struct scanning scanning = {.process = process};
+	bool is_done = cut(&scanning);
 
 	process->run_count = 0;
-	for (size_t i = 0; is_done && i < process->map_count; i++) {
-		const struct live_map *map = &process->maps[i];
-		size_t first = process->run_count;
-		int result = -1;
-
-		if (map->start >> 63) /* vsyscall */
-			continue;
-		if (!is_old_kernel)
-			result = scan_map(process, map);
-		is_old_kernel = is_old_kernel || result < 0;
-		is_done = result < 0 ? read_map(process, map) : result > 0;
-		is_done =
-		    is_done && add_header(process, map, first) && add_vdso(process, map, first);
+	if (is_done) {
+		hw_pool_run(MIN(MIN(hw_pool_threads(0), SCANNERS), (uint32_t)scanning.count),
+			    scan_stretches, &scanning);
+		is_done = join(process, &scanning);
 	}
+	for (size_t i = 0; i < scanning.count; i++)
+		hw_array_resize(scanning.stretches[i].list.runs, scanning.stretches[i].list.room, 0,
+				sizeof(struct live_run));
+	hw_array_resize(scanning.stretches, scanning.room, 0, sizeof(*scanning.stretches));
 	if (is_done)
 		return true;
 	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL, "no memory for the list of pages");
