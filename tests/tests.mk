@@ -189,16 +189,24 @@ $(PLUGIN_TESTS): $(BUILD)/tests/plugin/%: $(BUILD)/obj/tests/plugin/%.o $(PLUGIN
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $< $(PLUGIN_PARTS) $(PLUGIN_HELP) $(TEST_LIBS)
 
-# Parts of a plugin, tested by themselves.
-GO_PARTS     := $(patsubst %,$(BUILD)/obj/plugins/go/%.o,find layout moduledata names pclntab read sites unwind)
-$(BUILD)/tests/plugin/test_go_pclntab: PLUGIN_PARTS := $(GO_PARTS)
-$(BUILD)/tests/plugin/test_go_pclntab: $(GO_PARTS)
-GO_TYPES     := $(patsubst %,$(BUILD)/obj/plugins/go/%.o,layout read typekinds types typeslots typeread)
-$(BUILD)/tests/plugin/test_go_types: PLUGIN_PARTS := $(GO_TYPES)
-$(BUILD)/tests/plugin/test_go_types: $(GO_TYPES)
-GO_CLOSURES  := $(patsubst %,$(BUILD)/obj/plugins/go/%.o,closures read)
-$(BUILD)/tests/plugin/test_go_closures: PLUGIN_PARTS := $(GO_CLOSURES)
-$(BUILD)/tests/plugin/test_go_closures: $(GO_CLOSURES)
+# Parts of a plugin, tested by themselves: go_test NAME,FILES.
+define go_test
+$(BUILD)/tests/plugin/$(1): PLUGIN_PARTS := $(patsubst %,$(BUILD)/obj/plugins/go/%.o,$(2))
+$(BUILD)/tests/plugin/$(1): $(patsubst %,$(BUILD)/obj/plugins/go/%.o,$(2))
+endef
+GO_SPANS     := layout read sizeclasses spans
+GO_BITS      := $(GO_SPANS) bits typemask typeread
+GO_TABLES    := $(GO_BITS) find moduledata names pclntab sites unwind
+GO_ROOTS     := $(GO_TABLES) allgs clock code pools rootrecords roots rootstacks roottimers
+$(eval $(call go_test,test_go_bits,$(GO_BITS)))
+$(eval $(call go_test,test_go_closures,closures read))
+$(eval $(call go_test,test_go_pclntab,$(GO_TABLES)))
+$(eval $(call go_test,test_go_pools,$(GO_TABLES) code pools))
+$(eval $(call go_test,test_go_roots,$(GO_ROOTS)))
+$(eval $(call go_test,test_go_stacks,$(GO_ROOTS)))
+$(eval $(call go_test,test_go_structs,layout read typestructs))
+$(eval $(call go_test,test_go_timers,$(GO_ROOTS)))
+$(eval $(call go_test,test_go_types,$(GO_SPANS) typekinds types typeread typeslots))
 JEMALLOC_PARTS := $(patsubst %,$(BUILD)/obj/plugins/jemalloc/%.o,extents find layout mem)
 $(BUILD)/tests/plugin/test_jemalloc_parts: PLUGIN_PARTS := $(JEMALLOC_PARTS)
 $(BUILD)/tests/plugin/test_jemalloc_parts: $(JEMALLOC_PARTS)

@@ -227,6 +227,23 @@ const void *go_bytes(const struct go_runtime *rt, hw_addr addr, uint64_t n);
  * False when they are not all there. */
 bool go_text(const struct go_runtime *rt, hw_addr addr, uint64_t len, char *buf, uint64_t size);
 
+/* Has a linked list come back to where it was? Zeros to begin with; ask with each address in
+ * turn. True by the time a loop was gone through twice (Brent). */
+struct go_loop {
+	hw_addr seen;
+	uint64_t steps, next;
+};
+static inline bool go_loops(struct go_loop *loop, hw_addr addr)
+{
+	if (addr == loop->seen)
+		return true;
+	if (++loop->steps >= loop->next) {
+		loop->seen = addr;
+		loop->next = loop->steps * 2;
+	}
+	return false;
+}
+
 /* globals.c: the runtime's variables, by structure and by code. False when out of memory or
  * stopped; rt->globals.mheap is 0 when there is no heap to be found. */
 bool go_find_globals(struct go *go, struct go_runtime *rt);

@@ -60,8 +60,12 @@ static bool is_pools(const struct go_runtime *rt, const struct go_slice *list)
 	if (!list->ptr || !list->len || list->len > list->cap || list->cap > POOLS_MAX)
 		return false;
 	for (uint64_t i = 0; i < list->len; i++)
-		if (!go_word(rt, list->ptr + i * 8, &addr) || !is_pool(rt, addr))
+		if (!go_word(rt, list->ptr + i * 8, &addr) || !is_pool(rt, addr)) {
+			if (i) /* The first one was a pool. */
+				rt->host->damage(rt->host->self, list->ptr + i * 8,
+						 "the list of pools has something else in it");
 			return false;
+		}
 	return true;
 }
 

@@ -107,26 +107,22 @@ static bool keep(struct go_profile *p, const struct bucket *b, const struct go_r
 	return true;
 }
 
-/* Calls fn with every bucket: allnext may be damaged to a circle, which Brent's way finds. */
+/* Calls fn with every bucket: allnext may be damaged to a circle. */
 static bool each_bucket(const struct go_runtime *rt, hw_addr first,
 			bool (*fn)(void *arg, const struct bucket *b), void *arg)
 {
-	hw_addr seen = 0, at = first;
-	uint64_t since = 0, limit = 1;
+	struct go_loop loop = {0};
+	hw_addr at = first;
 
 	for (uint64_t n = 0; at; n++) {
+		const bool loops = go_loops(&loop, at);
 		struct bucket b;
 
-		if (n == BUCKETS_MAX || at == seen || !read_bucket(rt, at, &b)) {
+		if (n == BUCKETS_MAX || loops || !read_bucket(rt, at, &b)) {
 			rt->host->damage(rt->host->self, at, "%s",
-					 at == seen ? "the buckets of the memory profile loop"
-						    : "no bucket of the memory profile");
+					 loops ? "the buckets of the memory profile loop"
+					       : "no bucket of the memory profile");
 			return true;
-		}
-		if (++since == limit) {
-			seen = at;
-			since = 0;
-			limit *= 2;
 		}
 		if (rt->host->stopped(rt->host->self) || !fn(arg, &b))
 			return false;

@@ -9,11 +9,10 @@
 #include <string.h>
 
 enum {
-	FIN_BLOCKS_MAX = 1 << 20,
 	FIN_BLOCK = 4096, /* _FinBlockSize, mfinal.go: {alllink, next, cnt, fin[]}. */
+	FIN_COUNT = 16,
 	FIN_HEAD = 24,
-	FIN_BYTES = 40, /* finalizer: fn, arg, nret, fint, ot. */
-	SPECIALS_MAX = 1 << 24,
+	FIN_BYTES = 40,    /* finalizer: fn, arg, nret, fint, ot. */
 	MASK_PIECE = 4096, /* Words of a mask looked at together. */
 };
 
@@ -117,12 +116,69 @@ static void root_globals(struct go_rooting *r)
 	}
 }
 
+/* A list of blocks with records that wait, of finalizers or cleanups. */
+struct queue {
+	const char *what;
+	uint32_t block, head, record; /* Bytes of each. */
+	uint32_t count, link; /* Where in a block: of its records a uint32, the next block. */
+};
+
+/* The number of records, at most as many as there is room for. */
+static uint32_t queue_count(struct go_rooting *r, const struct queue *q, hw_addr block)
+{
+	const struct hw_host *host = r->rt->host;
+	const uint32_t most = (q->block - q->head) / q->record;
+	uint32_t count;
+
+	if (!go_u32(r->rt, block + q->count, &count)) {
+		host->damage(host->self, block, "a block of %s is not in the target", q->what);
+		return 0;
+	}
+	if (count <= most)
+		return count;
+	host->damage(host->self, block, "a block of %u %s", count, q->what);
+	return most;
+}
+
+/* Those of all blocks, from the list's first word on. */
+static void root_blocks(struct go_rooting *r, const struct queue *q, hw_addr head,
+			void (*record)(struct go_rooting *r, hw_addr at))
+{
+	const struct hw_host *host = r->rt->host;
+	struct go_loop loop = {0};
+	hw_addr block;
+
+	for (hw_addr link = head; !r->is_over; link = block + q->link) {
+		if (!go_word(r->rt, link, &block)) {
+			host->damage(host->self, link, "the list of %s is not in the target",
+				     q->what);
+			return;
+		}
+		if (!block)
+			return;
+		if (go_loops(&loop, block)) {
+			host->damage(host->self, block, "the list of %s loops", q->what);
+			return;
+		}
+		for (uint32_t i = 0, count = queue_count(r, q, block); i < count; i++)
+			record(r, block + q->head + i * q->record);
+	}
+}
+
+static void root_finalizer(struct go_rooting *r, hw_addr at)
+{
+	go_root_slot(r, at);
+	go_root_slot(r, at + 8);
+	go_root_slot(r, at + 32);
+}
+
 /* Finalizers on their way to run: the list of all blocks of the queue. */
 static void root_queue(struct go_rooting *r)
 {
+	static const struct queue queue = {"finalizers", FIN_BLOCK, FIN_HEAD,
+					   FIN_BYTES,    FIN_COUNT, 0};
 	const struct hw_host *host = r->rt->host;
 	hw_addr head = r->rt->globals.allfin;
-	hw_addr block = 0;
 
 	if (!head && !host->symbol(host->self, r->rt->image.module, "runtime.allfin", &head)) {
 		host->warn(host->self, "go-finalizer-queue", false,
@@ -130,23 +186,13 @@ static void root_queue(struct go_rooting *r)
 			   "they hold counts as pending");
 		return;
 	}
-	go_word(r->rt, head, &block);
 	begin_root(r, "finalizer", "finalizers about to run");
-	for (uint32_t i = 0; block && i < FIN_BLOCKS_MAX && !r->is_over; i++) {
-		uint32_t count = 0;
+	root_blocks(r, &queue, head, root_finalizer);
+}
 
-		go_u32(r->rt, block + 16, &count);
-		for (uint32_t f = 0; f < count && FIN_HEAD + (f + 1) * FIN_BYTES <= FIN_BLOCK;
-		     f++) {
-			const hw_addr fin = block + FIN_HEAD + f * FIN_BYTES;
-
-			go_root_slot(r, fin);
-			go_root_slot(r, fin + 8);
-			go_root_slot(r, fin + 32);
-		}
-		if (!go_word(r->rt, block, &block))
-			return;
-	}
+static void root_cleanup(struct go_rooting *r, hw_addr at)
+{
+	go_root_range(r, at, at + (r->rt->layout.minor >= 26 ? 24 : 8));
 }
 
 /* Cleanups on their way to run; up to 1.24 the queue of finalizers has them. mcleanup.go:
@@ -156,9 +202,9 @@ static void root_cleanups(struct go_rooting *r)
 {
 	enum { ALL = 128 /* cleanupQueue.all */, LINK = 16, COUNT = 24, HEAD = 32, BLOCK = 512 };
 	const struct hw_host *host = r->rt->host;
-	const uint64_t size = r->rt->layout.minor >= 26 ? 24 : 8;
+	const uint32_t size = r->rt->layout.minor >= 26 ? 24 : 8;
+	const struct queue cleanups = {"cleanups", BLOCK, HEAD, size, COUNT, LINK};
 	hw_addr queue = r->rt->globals.cleanups;
-	hw_addr block = 0;
 
 	if (r->rt->layout.minor < 25)
 		return;
@@ -169,19 +215,8 @@ static void root_cleanups(struct go_rooting *r)
 			   "hold counts as pending");
 		return;
 	}
-	go_word(r->rt, queue + ALL, &block);
 	begin_root(r, "special", "cleanups about to run");
-	for (uint32_t i = 0; block && i < FIN_BLOCKS_MAX && !r->is_over; i++) {
-		uint32_t count = 0;
-
-		go_u32(r->rt, block + COUNT, &count);
-		if (count > (BLOCK - HEAD) / size)
-			host->damage(host->self, block, "a block of %u cleanups", count);
-		else
-			go_root_range(r, block + HEAD, block + HEAD + count * size);
-		if (!go_word(r->rt, block + LINK, &block))
-			return;
-	}
+	root_blocks(r, &cleanups, queue + ALL, root_cleanup);
 }
 
 /* mheap.go: the numbers of the records that matter, by version. 0: none. */
@@ -199,8 +234,8 @@ static struct kinds kinds_of(const struct go_runtime *rt)
 }
 
 /* specialfinalizer, specialWeakHandle, specialCleanup: a special, and behind it fn, handle, fn
- * (1.26: call, fn, arg). */
-static void root_special(struct go_rooting *r, const struct go_span *span, hw_addr special,
+ * (1.26: call, fn, arg). False: it makes no sense. */
+static bool root_special(struct go_rooting *r, const struct go_span *span, hw_addr special,
 			 const struct kinds *kinds)
 {
 	const uint32_t size = r->rt->layout.at[GO_SPECIAL_SIZE];
@@ -208,7 +243,7 @@ static void root_special(struct go_rooting *r, const struct go_span *span, hw_ad
 
 	if (!go_get(r->rt, special, GO_SPECIAL_OFFSET, &offset) ||
 	    !go_get(r->rt, special, GO_SPECIAL_KIND, &kind) || offset >= go_span_bytes(span))
-		return;
+		return false;
 	if (kind == kinds->finalizer) {
 		begin_root(r, "finalizer", "finalizer");
 		go_root_slot(r, special + size);
@@ -221,8 +256,32 @@ static void root_special(struct go_rooting *r, const struct go_span *span, hw_ad
 		go_root_slot(r, special + size);
 	} else if (kinds->cleanup && kind == kinds->cleanup) {
 		begin_root(r, "special", "cleanup");
-		go_root_range(r, special + size,
-			      special + size + (r->rt->layout.minor >= 26 ? 24 : 8));
+		root_cleanup(r, special + size);
+	}
+	return true;
+}
+
+static void root_span_specials(struct go_rooting *r, const struct go_span *span,
+			       const struct kinds *kinds)
+{
+	const struct hw_host *host = r->rt->host;
+	struct go_loop loop = {0};
+	uint64_t special = 0;
+
+	if (!go_get(r->rt, span->addr, GO_MSPAN_SPECIALS, &special)) {
+		host->damage(host->self, span->addr, "a span's records are not in the target");
+		return;
+	}
+	while (special && !r->is_over) {
+		if (go_loops(&loop, special)) {
+			host->damage(host->self, special, "the records of a span loop");
+			return;
+		}
+		if (!root_special(r, span, special, kinds) ||
+		    !go_get(r->rt, special, GO_SPECIAL_NEXT, &special)) {
+			host->damage(host->self, special, "a record of a span makes no sense");
+			return;
+		}
 	}
 }
 
@@ -232,16 +291,9 @@ static void root_specials(struct go_rooting *r)
 
 	for (uint64_t i = 0; i < r->rt->heap.span_count && !r->is_over; i++) {
 		const struct go_span *span = &r->rt->heap.spans[i];
-		uint64_t special = 0;
 
-		if (span->state != GO_SPAN_IN_USE || span->flags & GO_SPAN_BAD || !span->elemsize ||
-		    !go_get(r->rt, span->addr, GO_MSPAN_SPECIALS, &special))
-			continue;
-		for (uint32_t n = 0; special && n < SPECIALS_MAX && !r->is_over; n++) {
-			root_special(r, span, special, &kinds);
-			if (!go_get(r->rt, special, GO_SPECIAL_NEXT, &special))
-				break;
-		}
+		if (span->state == GO_SPAN_IN_USE && !(span->flags & GO_SPAN_BAD) && span->elemsize)
+			root_span_specials(r, span, &kinds);
 	}
 }
 
@@ -278,6 +330,11 @@ static void root_runtime(struct go_rooting *r)
 	root_specials(r);
 	go_root_timers(r);
 	go_root_stacks(r);
+	if (r->unread)
+		host->warn(host->self, "go-stack-maps", true,
+			   "%llu maps of the pointers in stack frames are not in the target: every "
+			   "word of these frames counts as one",
+			   (unsigned long long)r->unread);
 	if (r->cut)
 		host->warn(host->self, "go-stacks-cut", true,
 			   "%llu goroutine stacks could not be followed to their end (%s): every "

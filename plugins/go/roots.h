@@ -16,10 +16,10 @@ struct go_rooting {
 	struct hw_root root;
 	char function[GO_ROOT_NAME];
 	char file[GO_ROOT_FILE];
-	uint64_t untyped; /* Frames without a map of their pointers. */
-	uint64_t cut;     /* Stacks that could not be followed to their end. */
-	const char *why;  /* The last of them. */
-	bool is_over;     /* The host wants no more. */
+	uint64_t unread; /* Maps of frames that the target lacks, or that make no sense. */
+	uint64_t cut;    /* Stacks that could not be followed to their end. */
+	const char *why; /* The last of them. */
+	bool is_over;    /* The host wants no more. */
 	bool no_memory;
 };
 

@@ -7,12 +7,12 @@
  * registers of its thread and its system stack. */
 #include "roots.h"
 #include "sites.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-	RECORDS_MAX = 1 << 16, /* Stack objects of one function. */
-	DEFERS_MAX = 1 << 20,
 	WORDS_MAX = 1 << 20, /* Bits of a stack map. */
+	SHARING_MAX = 64,    /* Stack objects that one word of a stack may be a part of. */
 	ARGS_UNKNOWN = INT32_MIN,
 };
 
@@ -81,38 +81,37 @@ static void take_range(struct stack *s, hw_addr from, hw_addr to)
 		take_slot(s, from);
 }
 
-/* Words of base by a mask; all when the target lacks it. */
-static void take_mask(struct stack *s, hw_addr base, hw_addr mask, uint64_t count)
+/* Words of base by a mask. False: it is not there, or leaves the stack. */
+static bool take_mask(struct stack *s, hw_addr base, hw_addr mask, uint64_t count)
 {
 	const uint8_t *bits = go_bytes(s->r->rt, mask, (count + 7) / 8);
 
-	if (base < s->g->stack_lo || base + count * 8 > s->g->stack_hi)
-		return;
-	if (!bits) {
-		s->r->untyped++;
-		take_range(s, base, base + count * 8);
-		return;
+	if (!bits || base < s->g->stack_lo || base > s->g->stack_hi ||
+	    count > (s->g->stack_hi - base) / 8) {
+		s->r->unread++;
+		return false;
 	}
 	for (uint64_t i = 0; i < count && !s->r->is_over; i++)
 		if (bits[i / 8] >> (i % 8) & 1)
 			take_slot(s, base + i * 8);
+	return true;
 }
 
-/* runtime/symtab.go: stackmap: n, nbit, then n maps of nbit bits. False: none for the pc. */
+/* runtime/symtab.go: stackmap: n, nbit, then n maps of nbit bits. False: none for the pc; the
+ * runtime would throw, but for assembly without locals, which has no map. */
 static bool take_map(struct stack *s, hw_addr map, int32_t index, hw_addr base, bool ends_at_base)
 {
 	uint32_t n, nbit;
 
-	if (!map || !go_u32(s->r->rt, map, &n) || !go_u32(s->r->rt, map + 4, &nbit) ||
-	    nbit > WORDS_MAX || n > WORDS_MAX)
+	if (!map)
 		return false;
-	if (!nbit)
-		return true;
-	if (index < 0 || (uint32_t)index >= n)
+	if (!go_u32(s->r->rt, map, &n) || !go_u32(s->r->rt, map + 4, &nbit) || nbit > WORDS_MAX ||
+	    n > WORDS_MAX || (nbit && (index < 0 || (uint32_t)index >= n))) {
+		s->r->unread++;
 		return false;
-	take_mask(s, ends_at_base ? base - (uint64_t)nbit * 8 : base,
-		  map + 8 + (uint64_t)(uint32_t)index * ((nbit + 7) / 8), nbit);
-	return true;
+	}
+	return !nbit || take_mask(s, ends_at_base ? base - (uint64_t)nbit * 8 : base,
+				  map + 8 + (uint64_t)(uint32_t)index * ((nbit + 7) / 8), nbit);
 }
 
 /* reflect's stubs take the map of their arguments from the method value they were called with;
@@ -168,23 +167,37 @@ static bool read_record(struct stack *s, hw_addr at, hw_addr rodata, int64_t *of
 	return true;
 }
 
+/* They cannot be told: all of the frame may be pointers. */
+static void drop_objects(struct stack *s)
+{
+	s->r->unread++;
+	take_frame_all(s);
+}
+
 static void add_objects(struct stack *s)
 {
 	const struct go_runtime *rt = s->r->rt;
 	const uint64_t bytes = rt->layout.minor == 17 ? 24 : 16;
+	const uint64_t most = (s->g->stack_hi - s->g->stack_lo) / 8 * SHARING_MAX;
 	hw_addr at = go_funcdata(rt, &s->frame.func, GO_FUNCDATA_STACKOBJECTS);
 	uint64_t count;
 
-	if (!at || !go_word(rt, at, &count) || count > RECORDS_MAX)
+	if (!at)
 		return;
+	if (!go_word(rt, at, &count) || count > most - s->object_count) {
+		drop_objects(s);
+		return;
+	}
 	at += 8;
 	for (uint64_t i = 0; i < count; i++, at += bytes) {
 		struct object object = {
 		    .frame = s->number, .pc = s->frame.sym_pc, .cfa = s->frame.fp};
 		int64_t offset = 0;
 
-		if (!read_record(s, at, s->frame.func.module->rodata, &offset, &object))
+		if (!read_record(s, at, s->frame.func.module->rodata, &offset, &object)) {
+			drop_objects(s);
 			return;
+		}
 		object.base = (offset < 0 ? s->frame.varp : s->frame.argp) + (uint64_t)offset;
 		if (object.base < s->frame.sp || object.base >= s->g->stack_hi ||
 		    object.ptrdata > object.size || object.size > s->g->stack_hi - object.base)
@@ -264,10 +277,8 @@ static void take_frame(struct stack *s, bool is_running)
 	if (s->frame.varp > s->frame.sp)
 		ok = take_map(s, go_funcdata(rt, func, GO_FUNCDATA_LOCALS), index, s->frame.varp,
 			      true);
-	if (!ok) { /* The runtime would throw; assembly without locals has no map. */
-		s->r->untyped++;
+	if (!ok)
 		take_range(s, s->frame.sp, s->frame.varp);
-	}
 	if (func->args > 0) {
 		if (!take_map(s, go_funcdata(rt, func, GO_FUNCDATA_ARGS), index, s->frame.argp,
 			      false))
@@ -295,22 +306,19 @@ static struct object *find_object(struct stack *s, hw_addr addr)
 	return &s->objects[low - 1];
 }
 
-/* Frames come by ascending address, and the objects of one nearly so. */
-static void sort_objects(struct stack *s)
+static int compare_objects(const void *a, const void *b)
 {
-	for (uint64_t i = 1; i < s->object_count; i++) {
-		struct object object = s->objects[i];
-		uint64_t at = i;
+	const struct object *x = a, *y = b;
 
-		for (; at && s->objects[at - 1].base > object.base; at--)
-			s->objects[at] = s->objects[at - 1];
-		s->objects[at] = object;
-	}
+	if (x->base != y->base)
+		return x->base < y->base ? -1 : 1;
+	return x->size < y->size ? -1 : x->size > y->size;
 }
 
 static void take_objects(struct stack *s)
 {
-	sort_objects(s);
+	if (s->object_count)
+		qsort(s->objects, s->object_count, sizeof(*s->objects), compare_objects);
 	while (s->queue_count && !s->r->is_over) {
 		struct object *object = find_object(s, s->queue[--s->queue_count]);
 		struct go_func func;
@@ -323,9 +331,7 @@ static void take_objects(struct stack *s)
 		s->r->root.addr = object->base;
 		s->r->root.size = object->size;
 		s->r->root.name = "variable";
-		if (object->mask)
-			take_mask(s, object->base, object->mask, object->ptrdata / 8);
-		else
+		if (!object->mask || !take_mask(s, object->base, object->mask, object->ptrdata / 8))
 			take_range(s, object->base, object->base + object->ptrdata);
 	}
 }
@@ -351,6 +357,8 @@ static void take_defers(struct stack *s)
 	/* runtime2.go: what stands before sp fits into one word in all versions. */
 	const uint64_t fn = 24;
 	const uint64_t link = s->r->rt->layout.minor < 22 ? fn + 16 : fn + 8;
+	const struct hw_host *host = s->r->rt->host;
+	struct go_loop loop = {0};
 	uint64_t defer = 0;
 	hw_addr slot = go_at(s->r->rt, s->g->addr, GO_G_DEFER);
 
@@ -360,7 +368,15 @@ static void take_defers(struct stack *s)
 	s->r->root.frame = -1;
 	s->r->root.function = s->r->root.file = NULL;
 	s->r->root.line = 0;
-	for (uint32_t i = 0; i < DEFERS_MAX && go_word(s->r->rt, slot, &defer) && defer; i++) {
+	for (;;) {
+		if (!go_word(s->r->rt, slot, &defer) || (defer && go_loops(&loop, defer))) {
+			host->damage(host->self, slot,
+				     "the deferred calls of goroutine %llu loop or are not there",
+				     (unsigned long long)s->g->goid);
+			break;
+		}
+		if (!defer)
+			break;
 		take_slot(s, slot);
 		take_slot(s, defer + fn);
 		take_defer_args(s, defer);
@@ -465,10 +481,15 @@ static void check_stack(const struct stack *s)
 
 static void take_goroutine(struct stack *s, hw_addr addr)
 {
+	const struct hw_host *host = s->r->rt->host;
 	struct go_g g;
 
-	if (!go_g_read(s->r->rt, addr, &g) || g.status == GO_STATUS_DEAD ||
-	    g.status == GO_STATUS_IDLE || g.status == GO_STATUS_DEADEXTRA)
+	if (!go_g_read(s->r->rt, addr, &g)) {
+		host->damage(host->self, addr, "a goroutine is not in the target");
+		return;
+	}
+	if (g.status == GO_STATUS_DEAD || g.status == GO_STATUS_IDLE ||
+	    g.status == GO_STATUS_DEADEXTRA)
 		return;
 	s->g = &g;
 	go_records_init(&s->records, s->r, &g);

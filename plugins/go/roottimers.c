@@ -308,10 +308,14 @@ void go_root_timers(struct go_rooting *r)
 	go_clock_read(r->rt, &t.clock);
 	if (go_has(&r->rt->layout, GO_TIMERSBUCKET_T))
 		take_buckets(&t);
-	if (r->rt->globals.allp && go_slice_read(r->rt, r->rt->globals.allp, &allp))
-		for (uint64_t i = 0; i < allp.len && i < PS_MAX && !r->is_over; i++)
-			if (go_word(r->rt, allp.ptr + i * 8, &p) && p)
+	if (r->rt->globals.allp && go_slice_read(r->rt, r->rt->globals.allp, &allp)) {
+		for (uint64_t i = 0; i < allp.len && i < PS_MAX && !r->is_over; i++) {
+			if (!go_word(r->rt, allp.ptr + i * 8, &p))
+				break;
+			if (p)
 				take_p(&t, p, i);
+		}
+	}
 	name_all(&t);
 	host->resize(host->self, t.all, t.room, 0, sizeof(*t.all));
 }

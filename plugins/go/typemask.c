@@ -8,6 +8,8 @@
 enum {
 	DEPTH = 64, /* Types nested deeper are not believed. */
 	FIELDS_MAX = 1 << 20,
+	STEPS = 1 << 18, /* Parts looked at of one value, and PER_WORD more for each word. */
+	PER_WORD = DEPTH,
 	FIELD_BYTES = 24, /* structField: name, typ, offset. */
 	ARRAY_ELEM = 48,  /* arrayType: type, elem, slice, len. */
 	ARRAY_LEN = 64,
@@ -30,6 +32,7 @@ struct taking {
 	hw_addr from, to;
 	struct part parts[DEPTH];
 	uint32_t depth;
+	uint64_t steps; /* That are left. */
 };
 
 static bool begin_array(struct taking *t, struct part *p)
@@ -131,6 +134,8 @@ bool go_wanted_built(const struct go_runtime *rt, const struct go_wanted *w, hw_
 {
 	struct taking t = {.rt = rt, .w = w, .from = from, .to = to};
 
+	t.steps = STEPS + (to > from ? (to - from) / 8 * PER_WORD : 0);
+
 	if (!begin(&t, type, base, true))
 		return false;
 	while (t.depth) {
@@ -142,6 +147,8 @@ bool go_wanted_built(const struct go_runtime *rt, const struct go_wanted *w, hw_
 			t.depth--;
 			continue;
 		}
+		if (!t.steps--)
+			return false;
 		if (p->type.kind == GO_KIND_ARRAY)
 			ok = begin(&t, &p->elem, p->base + p->next++ * p->elem.size, false);
 		else

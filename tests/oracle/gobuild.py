@@ -34,6 +34,11 @@ VARIANTS = {
 }
 
 
+def plain(build):
+    """A build with sanitizers (BUILD/asan) takes the toolchains and programs of the plain one."""
+    return build.parent if build.name == "asan" else build
+
+
 @dataclasses.dataclass(frozen=True)
 class Go:
     """One toolchain."""
@@ -63,10 +68,8 @@ class Go:
         return env
 
     def build(self, build, fixture, variant="normal"):
-        """The path of a fixture's program, built when it is missing or older than its source. A build with
-        sanitizers (BUILD/asan) takes those of the plain one."""
-        if build.name == "asan":
-            build = build.parent
+        """The path of a fixture's program, built when it is missing or older than its source."""
+        build = plain(build)
         source = FIXTURES / fixture
         target = build / "go" / self.version / f"{fixture}-{variant}"
         newest = max(f.stat().st_mtime for f in source.iterdir())
@@ -120,7 +123,7 @@ def own():
 
 def matrix(build):
     """{version: Go, or the reason why it is not there}, from what scripts/fetch-go.sh left."""
-    listed = build / "go/toolchains"
+    listed = plain(build) / "go/toolchains"
     if not listed.exists():
         raise Failed(f"{listed} is missing: run make check-matrix")
     found = {v: "scripts/fetch-go.sh did not try it" for v in MATRIX}

@@ -307,7 +307,22 @@ static bool root(void *self, const struct hw_root *found)
 		breach(fake, "root() %s: neither slot nor value", found->name);
 	if (fake->phase != FAKE_OTHER)
 		breach(fake, "root() outside roots()");
-	fake->roots++;
+	if (fake->root_count++ < FAKE_ROOTS) {
+		const struct fake_root kept = {
+		    .slot = found->slot,
+		    .value = found->value,
+		    .addr = found->addr,
+		    .size = found->size,
+		    .goroutine = found->goroutine,
+		    .kind = g_strdup(found->kind),
+		    .name = g_strdup(found->name),
+		    .type = g_strdup(found->type),
+		    .function = g_strdup(found->function),
+		    .note = g_strdup(found->note),
+		};
+
+		g_array_append_val(fake->roots, kept);
+	}
 	return true;
 }
 
@@ -325,14 +340,16 @@ static void skip_thread(void *self, int32_t tid G_GNUC_UNUSED)
 	((struct fake_host *)self)->skips++;
 }
 
-static void named_block(void *self, hw_addr addr G_GNUC_UNUSED)
+static void named_block(void *self, hw_addr addr)
 {
-	((struct fake_host *)self)->named_blocks++;
+	g_array_append_val(((struct fake_host *)self)->named, addr);
 }
 
-static void pool(void *self, hw_addr addr G_GNUC_UNUSED, bool is_victim G_GNUC_UNUSED)
+static void pool(void *self, hw_addr addr, bool is_victim)
 {
-	((struct fake_host *)self)->pools++;
+	const struct fake_pool found = {addr, is_victim};
+
+	g_array_append_val(((struct fake_host *)self)->pools, found);
 }
 
 static void damage(void *self, hw_addr addr, const char *fmt, ...)

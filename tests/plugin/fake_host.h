@@ -62,6 +62,18 @@ struct fake_damage {
 	char *text;
 };
 
+/* A word that holds a block: at slot, or value itself. Strings are copies. */
+struct fake_root {
+	hw_addr slot, value, addr;
+	uint64_t size, goroutine;
+	char *kind, *name, *type, *function, *note; /* type, function and note may be NULL. */
+};
+
+struct fake_pool {
+	hw_addr addr;
+	bool is_victim;
+};
+
 enum fake_phase { FAKE_IDLE, FAKE_OPEN, FAKE_LEDGER, FAKE_BLOCKS, FAKE_OTHER };
 
 struct fake_host {
@@ -82,9 +94,10 @@ struct fake_host {
 	GPtrArray *warnings; /* char *: "code: text" */
 	GPtrArray *types;    /* char * */
 	uint32_t skips;
-	uint64_t named_blocks;
-	uint64_t pools;
-	uint32_t roots;
+	GArray *named; /* hw_addr: named_block() */
+	GArray *pools; /* struct fake_pool */
+	GArray *roots; /* struct fake_root, the first FAKE_ROOTS */
+	uint64_t root_count;
 	bool incomplete;
 	char *failure;
 	GPtrArray *breaches; /* char *: contract broken by the plugin, first FAKE_KEPT */
@@ -106,7 +119,8 @@ struct fake_host {
 	hw_addr blocks_next;
 };
 
-#define FAKE_KEPT 200
+#define FAKE_KEPT  200
+#define FAKE_ROOTS 10000
 
 extern const struct hw_host fake_host_calls; /* All of them; self is to be set. */
 

@@ -30,6 +30,9 @@ struct fake_host *fake_host_new(void)
 	struct fake_host *fake = g_new0(struct fake_host, 1);
 
 	fake->host = fake_host_calls;
+	fake->named = g_array_new(FALSE, TRUE, sizeof(hw_addr));
+	fake->pools = g_array_new(FALSE, TRUE, sizeof(struct fake_pool));
+	fake->roots = g_array_new(FALSE, TRUE, sizeof(struct fake_root));
 	fake->host.self = fake;
 	fake->segments = g_array_new(FALSE, TRUE, sizeof(struct fake_segment));
 	fake->modules = g_array_new(FALSE, TRUE, sizeof(struct hw_module_info));
@@ -45,8 +48,25 @@ struct fake_host *fake_host_new(void)
 	return fake;
 }
 
+static void clear_roots(GArray *roots)
+{
+	for (guint i = 0; i < roots->len; i++) {
+		struct fake_root *r = &g_array_index(roots, struct fake_root, i);
+
+		g_free(r->kind);
+		g_free(r->name);
+		g_free(r->type);
+		g_free(r->function);
+		g_free(r->note);
+	}
+	g_array_set_size(roots, 0);
+}
+
 void fake_host_reset(struct fake_host *fake)
 {
+	clear_roots(fake->roots);
+	g_array_set_size(fake->named, 0);
+	g_array_set_size(fake->pools, 0);
 	for (guint i = 0; i < fake->claims->len; i++)
 		g_free(g_array_index(fake->claims, struct fake_claim, i).name);
 	for (guint i = 0; i < fake->damage->len; i++)
@@ -61,7 +81,8 @@ void fake_host_reset(struct fake_host *fake)
 	fake->incomplete = false;
 	fake->damage_count = fake->memory_used = fake->memory_peak = fake->resize_calls = 0;
 	fake->stop_polls = fake->block_batches = 0;
-	fake->skips = fake->roots = 0;
+	fake->skips = 0;
+	fake->root_count = 0;
 	fake->phase = FAKE_IDLE;
 }
 
@@ -70,6 +91,9 @@ void fake_host_free(struct fake_host *fake)
 	if (!fake)
 		return;
 	fake_host_reset(fake);
+	g_array_unref(fake->named);
+	g_array_unref(fake->pools);
+	g_array_unref(fake->roots);
 	g_array_unref(fake->segments);
 	g_array_unref(fake->modules);
 	g_array_unref(fake->threads);

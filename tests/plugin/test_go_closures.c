@@ -3,7 +3,7 @@
  * said only when the instructions leave no choice. */
 #include "../../plugins/go/closures.h"
 #include "../../plugins/go/pclntab.h"
-#include "fake_host.h"
+#include "go_target.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 #define TYPES     UINT64_C(0x500000)
 #define FUNCTION  256u /* Bytes of each. */
 #define FUNCTIONS 16u
+#define CODE      (FUNCTION * FUNCTIONS)
 #define DESCS     8u
 #define NEWOBJECT 15u
 
 struct image {
-	uint8_t code[FUNCTION * FUNCTIONS];
-	uint32_t at; /* Where the next instruction goes. */
-	struct go_runtime rt;
-	struct fake_host *fake;
+	struct go_target *t;
+	uint8_t *code; /* CODE bytes. */
+	uint32_t at;   /* Where the next instruction goes. */
 	struct go_desc descs[DESCS];
 	uint32_t misfits; /* Bit set: these fit no block. */
 	struct go_closures *closures;
@@ -65,7 +65,7 @@ uint32_t go_guess_fits(struct go_block_types *blocks G_GNUC_UNUSED,
 
 const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks G_GNUC_UNUSED)
 {
-	return &image->rt;
+	return &image->t->rt;
 }
 
 struct go_types *go_block_types_cache(struct go_block_types *blocks G_GNUC_UNUSED)
@@ -118,20 +118,13 @@ static void make(uint32_t desc, uint32_t entry)
 
 static void setup(void)
 {
-	struct fake_segment segment = {TEXT, TEXT + FUNCTION * FUNCTIONS, FUNCTION * FUNCTIONS,
-				       NULL, HW_PERM_R | HW_PERM_X,       HW_OWNER_MODULE,
-				       0};
-
 	image = calloc(1, sizeof(*image));
-	memset(image->code, 0x90, sizeof(image->code));
-	segment.bytes = image->code;
-	image->fake = fake_host_new();
-	fake_host_segment(image->fake, &segment);
-	fake_host_ready(image->fake);
-	image->rt.host = &image->fake->host;
-	image->rt.module_count = 1;
-	image->rt.modules[0].text = TEXT;
-	image->rt.modules[0].etext = TEXT + FUNCTION * FUNCTIONS;
+	image->t = go_target_new();
+	image->code = go_target_piece(image->t, TEXT, CODE, HW_PERM_R | HW_PERM_X)->bytes;
+	memset(image->code, 0x90, CODE);
+	image->t->rt.module_count = 1;
+	image->t->rt.modules[0].text = TEXT;
+	image->t->rt.modules[0].etext = TEXT + CODE;
 	for (uint32_t i = 0; i < DESCS; i++)
 		image->descs[i] = (struct go_desc){
 		    .head = {.kind = GO_KIND_STRUCT, .size = 24},
@@ -143,8 +136,7 @@ static void setup(void)
 static void teardown(void)
 {
 	go_closures_free(image->closures);
-	ck_assert_uint_eq(image->fake->memory_used, 0);
-	fake_host_free(image->fake);
+	go_target_free(image->t);
 	free(image);
 }
 
@@ -256,11 +248,11 @@ START_TEST(scarce)
 			make(i % DESCS, 8 + f);
 	}
 	for (int64_t limit = 1; limit < 12; limit++) {
-		image->fake->resize_calls = 0;
-		image->fake->resize_fail_at = (uint64_t)limit;
+		image->t->fake->resize_calls = 0;
+		image->t->fake->resize_fail_at = (uint64_t)limit;
 		go_closures_free(go_closures_new(NULL));
-		image->fake->resize_fail_at = 0;
-		ck_assert_uint_eq(image->fake->memory_used, 0);
+		image->t->fake->resize_fail_at = 0;
+		ck_assert_uint_eq(image->t->fake->memory_used, 0);
 	}
 }
 END_TEST
@@ -270,7 +262,7 @@ START_TEST(noise)
 {
 	uint64_t state = 88172645463325252u + (uint64_t)_i;
 
-	for (uint32_t i = 0; i < sizeof(image->code); i++) {
+	for (uint32_t i = 0; i < CODE; i++) {
 		state ^= state << 13;
 		state ^= state >> 7;
 		state ^= state << 17;
@@ -278,10 +270,10 @@ START_TEST(noise)
 			image->code[i] = (uint8_t)state;
 	}
 	for (uint32_t i = 0; i < 40; i++) {
-		image->at = (uint32_t)(state >> i) % (sizeof(image->code) - 40);
+		image->at = (uint32_t)(state >> i) % (CODE - 40);
 		make(i % DESCS, i % FUNCTIONS);
 	}
-	image->at = sizeof(image->code) - 7;
+	image->at = CODE - 7;
 	load_desc(0);
 	image->closures = go_closures_new(NULL);
 	ck_assert(image->closures != NULL);

@@ -2,15 +2,13 @@
 /* Type descriptors of plugins/go, written here in the format of each version, whole and
  * damaged: what lies is refused, and nothing crashes. */
 #include "../../plugins/go/types.h"
-#include "fake_host.h"
+#include "go_target.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BASE UINT64_C(0x500000) /* moduledata.types. */
 #define SIZE 8192u
-
-static const uint32_t minors[] = {12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26};
 
 /* Offsets of the descriptors from BASE. */
 struct made {
@@ -19,28 +17,15 @@ struct made {
 };
 
 struct image {
-	uint8_t bytes[SIZE];
-	uint32_t used;
-	struct go_runtime rt;
-	struct fake_host *fake;
+	struct go_target *t;
+	struct go_target_piece *piece;
+	uint8_t *bytes; /* Of the piece. */
 	struct made at;
 };
 
-/* 1.12's spans are none of this test's business. */
-const struct go_span *go_span_find(const struct go_runtime *rt G_GNUC_UNUSED,
-				   hw_addr addr G_GNUC_UNUSED)
-{
-	return NULL;
-}
-
 static uint32_t put(struct image *m, const void *bytes, uint32_t size, uint32_t align)
 {
-	const uint32_t at = (m->used + align - 1) / align * align;
-
-	ck_assert_uint_le(at + size, SIZE);
-	memcpy(m->bytes + at, bytes, size);
-	m->used = at + size;
-	return at;
+	return (uint32_t)(go_target_put(m->piece, bytes, size, align) - BASE);
 }
 
 static uint32_t put_word(struct image *m, uint64_t word)
@@ -53,7 +38,7 @@ static uint32_t put_name(struct image *m, const char *text)
 	const uint8_t length = (uint8_t)strlen(text);
 	const uint8_t old[3] = {1, 0, length}, new[2] = {1, length};
 	const uint32_t at =
-	    m->rt.layout.minor < 17 ? put(m, old, sizeof(old), 1) : put(m, new, sizeof(new), 1);
+	    m->t->rt.layout.minor < 17 ? put(m, old, sizeof(old), 1) : put(m, new, sizeof(new), 1);
 
 	put(m, text, length, 1);
 	return at;
@@ -105,7 +90,7 @@ static uint32_t put_struct(struct image *m, const struct head *h, const struct m
 	for (uint32_t i = 0; i < count; i++)
 		names[i] = put_name(m, members[i].name);
 	for (uint32_t i = 0; i < count; i++) {
-		const uint64_t offset = members[i].offset << (m->rt.layout.minor < 19);
+		const uint64_t offset = members[i].offset << (m->t->rt.layout.minor < 19);
 		const uint32_t field = put_word(m, BASE + names[i]);
 
 		put_word(m, BASE + members[i].type);
@@ -133,7 +118,7 @@ static uint32_t put_interface(struct image *m, const char *name, uint32_t method
 
 static void put_map(struct image *m)
 {
-	const uint32_t minor = m->rt.layout.minor;
+	const uint32_t minor = m->t->rt.layout.minor;
 	struct made *at = &m->at;
 
 	at->group =
@@ -159,12 +144,13 @@ static void put_map(struct image *m)
 static struct image *image_new(uint32_t minor)
 {
 	struct image *m = calloc(1, sizeof(*m));
-	struct fake_segment segment = {BASE,      BASE + SIZE,     SIZE, m->bytes,
-				       HW_PERM_R, HW_OWNER_MODULE, 0};
 	struct made *at = &m->at;
 
-	go_layout_init(&m->rt.layout, minor);
-	m->used = 16;
+	m->t = go_target_new();
+	go_layout_init(&m->t->rt.layout, minor);
+	m->piece = go_target_piece(m->t, BASE, SIZE, HW_PERM_R);
+	m->bytes = m->piece->bytes;
+	go_target_room(m->piece, 16, 8);
 	at->mask = put_word(m, UINT64_MAX);
 	at->integer = put_head(m, &(struct head){"int", 8, 0, GO_KIND_INT, 0});
 	at->byte = put_head(m, &(struct head){"uint8", 1, 0, GO_KIND_UINT8, 0});
@@ -195,19 +181,15 @@ static struct image *image_new(uint32_t minor)
 	at->itab = put_word(m, BASE + at->stringer);
 	put_word(m, BASE + at->leaf);
 	put_word(m, UINT32_C(0xabc00000) + GO_KIND_STRUCT);
-	m->rt.module_count = 1;
-	m->rt.modules[0].types = BASE;
-	m->rt.modules[0].etypes = BASE + SIZE;
-	m->fake = fake_host_new();
-	fake_host_segment(m->fake, &segment);
-	fake_host_ready(m->fake);
-	m->rt.host = &m->fake->host;
+	m->t->rt.module_count = 1;
+	m->t->rt.modules[0].types = BASE;
+	m->t->rt.modules[0].etypes = BASE + SIZE;
 	return m;
 }
 
 static void image_free(struct image *m)
 {
-	fake_host_free(m->fake);
+	go_target_free(m->t);
 	free(m);
 }
 
@@ -216,7 +198,7 @@ static const struct go_desc *find(struct image *m, struct go_types *types, uint3
 {
 	const struct go_desc *desc = go_types_at(types, BASE + at);
 
-	ck_assert_msg(desc != NULL, "1.%u: %s was refused", m->rt.layout.minor, name);
+	ck_assert_msg(desc != NULL, "1.%u: %s was refused", m->t->rt.layout.minor, name);
 	ck_assert_str_eq(desc->name, name);
 	ck_assert_ptr_eq(go_types_index(types, desc->index), desc);
 	ck_assert_ptr_eq(go_types_at(types, BASE + at), desc);
@@ -225,8 +207,8 @@ static const struct go_desc *find(struct image *m, struct go_types *types, uint3
 
 START_TEST(descriptors)
 {
-	struct image *m = image_new(minors[_i]);
-	struct go_types *types = go_types_new(&m->rt);
+	struct image *m = image_new(go_target_minors[_i]);
+	struct go_types *types = go_types_new(&m->t->rt);
 	const struct go_desc *desc, *inter;
 
 	find(m, types, m->at.integer, "int");
@@ -238,7 +220,7 @@ START_TEST(descriptors)
 	desc = find(m, types, m->at.array, "[5]main.leaf");
 	ck_assert_uint_eq(desc->length, 5);
 	desc = find(m, types, m->at.map, "map[string]int");
-	ck_assert_int_eq(desc->is_swiss, minors[_i] >= 24);
+	ck_assert_int_eq(desc->is_swiss, go_target_minors[_i] >= 24);
 	ck_assert_uint_eq(desc->key, BASE + m->at.string);
 	ck_assert_uint_eq(desc->bucket, BASE + m->at.group);
 	ck_assert(!find(m, types, m->at.any, "interface {}")->has_methods);
@@ -254,7 +236,7 @@ START_TEST(descriptors)
 	ck_assert(!go_types_at(types, BASE + SIZE));
 	ck_assert(!go_types_broken(types));
 	go_types_free(types);
-	ck_assert_uint_eq(m->fake->memory_used, 0);
+	ck_assert_uint_eq(m->t->fake->memory_used, 0);
 	image_free(m);
 }
 END_TEST
@@ -275,8 +257,8 @@ START_TEST(slots)
 		     {8 + 40 * 4 + 32, ".leaves[4].m", "int"},
 		     {216, ".any", "interface {}"},
 		     {240, ".text", "[]uint8"}};
-	struct image *m = image_new(minors[_i]);
-	struct go_types *types = go_types_new(&m->rt);
+	struct image *m = image_new(go_target_minors[_i]);
+	struct go_types *types = go_types_new(&m->t->rt);
 	const struct go_desc *deep = find(m, types, m->at.deep, "main.deep"), *leaf;
 	const struct go_slot *list;
 	struct go_slot one;
@@ -312,7 +294,7 @@ END_TEST
 /* One word changed so that the parts no longer agree. */
 START_TEST(lies)
 {
-	struct image *m = image_new(minors[_i]);
+	struct image *m = image_new(go_target_minors[_i]);
 	const struct made *at = &m->at;
 	const struct {
 		uint32_t desc, offset;
@@ -339,7 +321,7 @@ START_TEST(lies)
 		    {at->integer, 40, 1}};
 
 	for (uint32_t i = 0; i < G_N_ELEMENTS(told); i++) {
-		struct go_types *types = go_types_new(&m->rt);
+		struct go_types *types = go_types_new(&m->t->rt);
 		uint8_t old[8];
 
 		memcpy(old, m->bytes + told[i].desc + told[i].offset, 8);
@@ -354,7 +336,7 @@ END_TEST
 
 static void use_everything(struct image *m)
 {
-	struct go_types *types = go_types_new(&m->rt);
+	struct go_types *types = go_types_new(&m->t->rt);
 	const struct go_slot *list;
 	struct go_slot one;
 	char text[64];
@@ -378,11 +360,12 @@ static void use_everything(struct image *m)
 /* Any bits, and bits of the words that matter. */
 START_TEST(damaged)
 {
-	struct image *m = image_new(minors[_i]);
-	GRand *rand = g_rand_new_with_seed(minors[_i]);
+	struct image *m = image_new(go_target_minors[_i]);
+	GRand *rand = g_rand_new_with_seed(go_target_minors[_i]);
 
 	for (int i = 0; i < 300; i++) {
-		const uint32_t at = (uint32_t)g_rand_int_range(rand, 16, (gint32)m->used - 8);
+		const uint32_t at =
+		    (uint32_t)g_rand_int_range(rand, 16, (gint32)m->piece->used - 8);
 		const uint32_t width = 1u << g_rand_int_range(rand, 0, 4);
 		uint64_t old, new = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
 
@@ -395,7 +378,7 @@ START_TEST(damaged)
 		use_everything(m);
 		memcpy(m->bytes + at, &old, 8);
 	}
-	ck_assert_uint_eq(m->fake->memory_used, 0);
+	ck_assert_uint_eq(m->t->fake->memory_used, 0);
 	g_rand_free(rand);
 	image_free(m);
 }
@@ -404,7 +387,7 @@ END_TEST
 /* Types that contain themselves end somewhere; so does memory. */
 START_TEST(hostile)
 {
-	struct image *m = image_new(minors[_i]);
+	struct image *m = image_new(go_target_minors[_i]);
 	const struct go_desc *desc;
 	const struct go_slot *list;
 	struct go_types *types;
@@ -418,21 +401,21 @@ START_TEST(hostile)
 	memcpy(m->bytes + m->at.leaf, whole, 16);
 	memcpy(m->bytes + fields + 8, &(uint64_t){1}, 8);
 	memcpy(m->bytes + fields + 16, &(uint64_t){1}, 8);
-	types = go_types_new(&m->rt);
+	types = go_types_new(&m->t->rt);
 	desc = go_types_at(types, self);
 	ck_assert(desc != NULL);
 	ck_assert(!go_desc_slots(types, desc, &list, &count));
 	go_types_free(types);
 	for (uint64_t limit = 1; limit < 40; limit++) {
-		m->fake->resize_calls = 0;
-		m->fake->resize_fail_at = limit;
-		types = go_types_new(&m->rt);
+		m->t->fake->resize_calls = 0;
+		m->t->fake->resize_fail_at = limit;
+		types = go_types_new(&m->t->rt);
 		if (types) {
 			go_types_scan(types);
 			go_types_free(types);
 		}
-		m->fake->resize_fail_at = 0;
-		ck_assert_uint_eq(m->fake->memory_used, 0);
+		m->t->fake->resize_fail_at = 0;
+		ck_assert_uint_eq(m->t->fake->memory_used, 0);
 	}
 	image_free(m);
 }
@@ -446,11 +429,11 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_loop_test(tcase, descriptors, 0, G_N_ELEMENTS(minors));
-	tcase_add_loop_test(tcase, slots, 0, G_N_ELEMENTS(minors));
-	tcase_add_loop_test(tcase, lies, 0, G_N_ELEMENTS(minors));
-	tcase_add_loop_test(tcase, damaged, 0, G_N_ELEMENTS(minors));
-	tcase_add_loop_test(tcase, hostile, 0, G_N_ELEMENTS(minors));
+	tcase_add_loop_test(tcase, descriptors, 0, GO_TARGET_VERSIONS);
+	tcase_add_loop_test(tcase, slots, 0, GO_TARGET_VERSIONS);
+	tcase_add_loop_test(tcase, lies, 0, GO_TARGET_VERSIONS);
+	tcase_add_loop_test(tcase, damaged, 0, GO_TARGET_VERSIONS);
+	tcase_add_loop_test(tcase, hostile, 0, GO_TARGET_VERSIONS);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
