@@ -88,11 +88,24 @@ static bool is_allgs(const struct go_runtime *rt, const struct go_slice *slice)
 	return true;
 }
 
+/* allocmcache() points all spans of it at emptymspan, a variable, and refill() never those of size
+ * class 0: large objects are not cached. */
+static bool is_mcache(const struct go_runtime *rt, hw_addr mcache)
+{
+	const hw_addr alloc = go_at(rt, mcache, GO_MCACHE_ALLOC);
+	uint64_t flushed, span[2];
+
+	return mcache && mcache % 8 == 0 && !go_in_image(&rt->image, mcache) &&
+	       go_get(rt, mcache, GO_MCACHE_FLUSHGEN, &flushed) &&
+	       go_read(rt, alloc, span, sizeof(span)) && span[0] == span[1] &&
+	       go_in_image(&rt->image, span[0]);
+}
+
 /* procresize() makes each p and its mcache outside the image: what glibc keeps of the program,
  * linked into it, looks like a p with id 0. */
 static bool is_allp(const struct go_runtime *rt, const struct go_slice *slice)
 {
-	uint64_t p, id, status, mcache, flushed;
+	uint64_t p, id, status, mcache;
 
 	if (!slice->len || slice->len > slice->cap || slice->len > P_MAX)
 		return false;
@@ -100,9 +113,7 @@ static bool is_allp(const struct go_runtime *rt, const struct go_slice *slice)
 		if (!go_word(rt, slice->ptr + i * 8, &p) || !p || p % 8 ||
 		    go_in_image(&rt->image, p) || !go_get(rt, p, GO_P_ID, &id) || id != i ||
 		    !go_get(rt, p, GO_P_STATUS, &status) || status > 4 ||
-		    !go_get(rt, p, GO_P_MCACHE, &mcache) || !mcache || mcache % 8 ||
-		    go_in_image(&rt->image, mcache) ||
-		    !go_get(rt, mcache, GO_MCACHE_FLUSHGEN, &flushed))
+		    !go_get(rt, p, GO_P_MCACHE, &mcache) || !is_mcache(rt, mcache))
 			return false;
 	return true;
 }
