@@ -182,7 +182,9 @@ def check_holders(build, go, variant, work):
     sites = ask(build, core, work, "--by", "site")["groups"]
     if sorted(g["blocks"] for g in sites) != [PER_HOLDER] * HOLDERS:
         raise Failed(f"by site: {[g['blocks'] for g in sites]}")
-    if hidden != (PER_HOLDER if variant == "stripped" else 0):
+    # The compiler of 1.16 gives this parameter of main.waitWith an empty location.
+    has_location = variant != "stripped" and not go.version.startswith("1.16.")
+    if hidden != (0 if has_location else PER_HOLDER):
         raise Failed(f"lengths of {hidden} strings on stacks are not known")
     return f"{len(lines)} buffers of {len(roots)} holders, {hidden} without a length"
 
