@@ -412,29 +412,42 @@ static void find_unread(struct gather *g, struct hw_notes *notes)
 	g_string_free(where, TRUE);
 }
 
-/* A thread whose stack holds nothing, or whose control block could not be read. */
-static void find_lost_threads(struct gather *g)
+/* Threads whose stack holds nothing, or whose control block could not be read. Those a plugin has
+ * read by its own rules are its own to judge. */
+static void find_lost_threads(struct gather *g, struct hw_notes *notes)
 {
+	uint32_t count = 0;
+	int32_t first = 0;
+
 	for (uint32_t i = 0; i < g->stacks->count; i++) {
 		const struct hw_thread_stack *thread = &g->stacks->threads[i];
-		bool is_held = false;
+		bool is_held =
+		    g_hash_table_contains(g->named_threads, GINT_TO_POINTER(thread->tid));
 
 		for (uint32_t j = 0; j < thread->range_count; j++)
 			is_held = is_held || hw_memory_nonzero(g->memory, thread->range[j].start,
 							       thread->range[j].end);
 		if (!is_held)
-			g->roots->incomplete = true;
+			first = count++ ? first : thread->tid;
 	}
+	if (!count)
+		return;
+	g->roots->incomplete = true;
+	hw_notes_missing(notes, "stack-empty", NULL,
+			 "%" PRIu32
+			 " threads have nothing on their stacks, or nothing that was read "
+			 "(the first: %" PRId32 "): what they held is not known",
+			 count, first);
 }
 
 static bool gather_all(struct gather *g, const struct hw_roots_options *options,
 		       struct hw_notes *notes)
 {
 	hw_table_span(g->table, &g->low, &g->high);
-	hw_gather_named(g);
+	hw_gather_named(g, notes);
 	find_skips(g);
 	find_unread(g, notes);
-	find_lost_threads(g);
+	find_lost_threads(g, notes);
 	if (!hw_table_count(g->table))
 		return !g->is_broken;
 	hw_gather_globals(g);

@@ -3,6 +3,7 @@
  * records it keeps better than any scan. */
 #include "base/array.h"
 #include "graph/roots_private.h"
+#include <inttypes.h>
 #include <string.h>
 
 /* The node last used, and what it was made of; strings interned. */
@@ -16,6 +17,8 @@ struct named {
 	struct made last;
 	struct made local;         /* The same of those that debug info has a name for. */
 	struct hw_globals globals; /* For those the plugin has no name for. */
+	uint64_t unread_count;     /* Slots that could not be read. */
+	hw_addr unread;            /* The first one. */
 };
 
 static uint32_t kind_of(const char *name)
@@ -103,7 +106,7 @@ static bool take_root(void *arg, const struct hw_root *root)
 	uint32_t block;
 
 	if (root->slot && !hw_memory_word(n->g->memory, root->slot, &word)) {
-		n->g->roots->incomplete = true;
+		n->unread = n->unread_count++ ? n->unread : root->slot;
 		return true;
 	}
 	if (!hw_gather_find_named(n->g, word, &block))
@@ -155,7 +158,7 @@ static void take_pool(void *arg, hw_addr addr, bool is_victim)
 		hw_gather_pool(g, block, is_victim);
 }
 
-void hw_gather_named(struct gather *g)
+void hw_gather_named(struct gather *g, struct hw_notes *notes)
 {
 	struct named named = {.g = g};
 	const struct hw_root_sink sink = {&named,      take_root,  take_skip,
@@ -166,5 +169,12 @@ void hw_gather_named(struct gather *g)
 	/* Interrupted: the caller looks at the stop flag. */
 	hw_heaps_roots(g->heaps, &sink, &g->roots->incomplete, NULL);
 	hw_globals_clear(&named.globals);
+	if (named.unread_count) {
+		g->roots->incomplete = true;
+		hw_notes_missing(notes, "roots-not-read", NULL,
+				 "%" PRIu64 " words that hold references could not be read, "
+				 "the first at 0x%" PRIx64,
+				 named.unread_count, named.unread);
+	}
 	g->named_count = hw_gather_merge(g->named, g->named_count);
 }

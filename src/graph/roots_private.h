@@ -75,7 +75,8 @@ void hw_globals_clear(struct hw_globals *globals);
 void hw_globals_ref(struct hw_globals *globals, hw_addr slot, uint32_t block,
 		    const struct hw_root *known);
 
-void hw_gather_named(struct gather *g);   /* roots_named.c: first. */
+/* roots_named.c: first. What could not be read is said in the notes. */
+void hw_gather_named(struct gather *g, struct hw_notes *notes);
 void hw_gather_globals(struct gather *g); /* roots_globals.c */
 void hw_gather_tls(struct gather *g);     /* roots_tls.c */
 void hw_gather_stacks(struct gather *g);  /* roots_stacks.c: registers, too. */
