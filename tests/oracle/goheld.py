@@ -8,18 +8,17 @@ usage: goheld.py BUILD [--matrix | VERSION...]   without: the Go of this machine
 
 import json
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gobuild  # noqa: E402
 import godropped  # noqa: E402
 import godump  # noqa: E402
-from dump import Failed, Skip  # noqa: E402
-from gotyped import Memory, listed, toolchains  # noqa: E402
+import gosuite  # noqa: E402
+from dump import Failed  # noqa: E402
+from gotyped import Memory, listed  # noqa: E402
 
 # The groups, in the order of their end, and how many sudogs (the record of one wait) only its goroutines hold:
 # the runtime keeps those for later. Of a queue that the collector looks into (that of a
@@ -69,7 +68,6 @@ def freed(heapwalk, core, dump):
     anew holds other bytes."""
     live = listed(heapwalk, core, "blocks", "--state", "live", "--format", "csv")
     pending = listed(heapwalk, core, "leaks", "--format", "csv", "--pending")
-    memory = Memory(core)
     reached = live.keys() - pending.keys()
     again = {a for a in reached & dump.objects.keys()
              if dump.objects[a].size != live[a]}
@@ -111,7 +109,7 @@ def retained(heapwalk, core, function):
     return groups[0]
 
 
-def check(heapwalk, fixture, group, minor):
+def check_group(heapwalk, fixture, group, minor):
     core, dump = fixture.step(group)
     name, sudogs = list(GROUPS.items())[group]
     gone, live = freed(heapwalk, core, dump)
@@ -129,14 +127,11 @@ def check(heapwalk, fixture, group, minor):
     return f"{name}: {told[0]} blocks, {told[1]} bytes"
 
 
-def run(build, go, variant, folder):
+def check(build, go, variant, folder):
     with Fixture(go.build(build, "held", variant), folder) as fixture:
         for group in range(len(GROUPS)):
-            yield check(build / "heapwalk", fixture, group, go.minor)
-    line, wrong = godropped.check(build, go, variant, folder)
-    if wrong:
-        raise Failed("; ".join(wrong[:8]))
-    yield line
+            yield check_group(build / "heapwalk", fixture, group, go.minor), []
+    yield godropped.check(build, go, variant, folder)
 
 
 def variants(version, args):
@@ -147,29 +142,5 @@ def variants(version, args):
     return ("stripped" if own and own[-1].version == version else "normal",)
 
 
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    passed = failed = skipped = 0
-    for version, go in toolchains(build, sys.argv[2:]).items():
-        for variant in variants(version, sys.argv[2:]):
-            try:
-                if isinstance(go, str):
-                    raise Skip(go)
-                if not shutil.which("gcore"):
-                    raise Skip("gcore is not installed")
-                with tempfile.TemporaryDirectory(prefix="heapwalk-goheld-") as folder:
-                    for line in run(build, go, variant, pathlib.Path(folder)):
-                        print(f"ok  {version} {variant} {line}")
-                        passed += 1
-            except Skip as why:
-                skipped += 1
-                print(f"skip  {version} {variant}: {why}")
-            except Failed as why:
-                failed += 1
-                print(f"not ok  {version} {variant}: {why}")
-    print(f"goheld: {passed} passed, {failed} failed, {skipped} skipped")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gosuite.run("goheld", sys.argv, variants, check))

@@ -12,20 +12,17 @@ import collections
 import csv
 import io
 import json
-import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "golden"))
-import gobuild  # noqa: E402
 import golden  # noqa: E402
-from dump import Failed, Skip  # noqa: E402
+import gosuite  # noqa: E402
+from dump import Failed  # noqa: E402
 
 
 def run_fixture(program, folder):
@@ -238,58 +235,22 @@ def compare_fields(heapwalk, core, lines):
     return sum(len(want[addr]) for addr in chosen), wrong
 
 
-def toolchains(build, args):
-    if not args:
-        return {go.version: go for go in gobuild.own()} or {"go": "Go is not installed"}
-    found = gobuild.matrix(build)
-    return found if "--matrix" in args else {v: found[v] for v in args}
-
-
-def check(build, go, variant):
-    if isinstance(go, str):
-        raise Skip(go)
-    if not shutil.which("gcore"):
-        raise Skip("gcore is not installed")
-    with tempfile.TemporaryDirectory(prefix="heapwalk-gokinds-") as folder:
-        core, lines = run_fixture(go.build(build, "kinds", variant), pathlib.Path(folder))
-        if os.environ.get("KEEP"):
-            shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
-        count, wrong = compare_descriptors(build / "heapwalk", core, lines)
-        blocks, more, said = compare_blocks(build / "heapwalk", core, lines, variant)
-        wrong += more
-        fields, more = compare_fields(build / "heapwalk", core, lines)
-        wrong += more
-        paths = 0
-        if variant == "normal":
-            paths, more = compare_paths(build / "heapwalk", core, lines)
-            wrong += more + compare_holders(build / "heapwalk", core, lines)
-            wrong += compare_tree(build / "heapwalk", core)
+def check(build, go, variant, folder):
+    core, lines = run_fixture(go.build(build, "kinds", variant), folder)
+    count, wrong = compare_descriptors(build / "heapwalk", core, lines)
+    blocks, more, said = compare_blocks(build / "heapwalk", core, lines, variant)
+    wrong += more
+    fields, more = compare_fields(build / "heapwalk", core, lines)
+    wrong += more
+    paths = 0
+    if variant == "normal":
+        paths, more = compare_paths(build / "heapwalk", core, lines)
+        wrong += more + compare_holders(build / "heapwalk", core, lines)
+        wrong += compare_tree(build / "heapwalk", core)
     if count < 80 or blocks < 300:
         raise Failed(f"only {count} type descriptors and {blocks} blocks compared")
-    return f"{count} descriptors, {blocks} blocks, {paths} paths, {fields} fields; {said}", wrong
-
-
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    passed = failed = skipped = 0
-    for version, go in toolchains(build, sys.argv[2:]).items():
-        for variant in ("normal", "stripped"):
-            try:
-                said, wrong = check(build, go, variant)
-            except Skip as why:
-                skipped += 1
-                print(f"skip  {version} {variant}: {why}")
-                continue
-            except Failed as why:
-                said, wrong = str(why), [""]
-            print(f"{'not ok' if wrong else 'ok'}  {version} {variant}: {said}")
-            for line in wrong[:20]:
-                print(f"    {line}")
-            passed += not wrong
-            failed += bool(wrong)
-    print(f"gokinds: {passed} passed, {failed} failed, {skipped} skipped")
-    return failed != 0
+    yield f"{count} descriptors, {blocks} blocks, {paths} paths, {fields} fields; {said}", wrong
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gosuite.run("gokinds", sys.argv, gosuite.both, check))

@@ -7,16 +7,14 @@ usage: gonames.py BUILD [--matrix | VERSION...]   without: the Go of this machin
 
 import itertools
 import json
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from dump import Failed, Skip  # noqa: E402
-from gotyped import Memory, listed, run_fixture, toolchains  # noqa: E402
+import gosuite  # noqa: E402
+from dump import Failed  # noqa: E402
+from gotyped import Memory, listed, run_fixture  # noqa: E402
 
 # runtime/sizeclasses.go, of those that matter here; larger ones are whole pages.
 CLASSES = [5376, 6144, 6528, 6784, 6912, 8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480,
@@ -146,7 +144,9 @@ def check_pools(heapwalk, core, dump, minor):
     return pools
 
 
-def check(heapwalk, core, dump, variant, minor):
+def check(build, go, variant, folder):
+    heapwalk, minor = build / "heapwalk", go.minor
+    core, dump, _ = run_fixture(go.build(build, "names", variant), folder)
     roots = ask(heapwalk, "roots", str(core), "--limit", "100000")["roots"]
     check_timers(roots)
     check_locals(roots, variant == "normal", minor)
@@ -155,35 +155,8 @@ def check(heapwalk, core, dump, variant, minor):
     else:
         check_types(roots, minor)
     pools = check_pools(heapwalk, core, dump, minor)
-    return f"{len(roots)} roots, {pools['blocks']} blocks in pools"
-
-
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    passed = failed = skipped = 0
-    for version, go in toolchains(build, sys.argv[2:]).items():
-        for variant in ("normal", "stripped"):
-            try:
-                if isinstance(go, str):
-                    raise Skip(go)
-                if not shutil.which("gcore"):
-                    raise Skip("gcore is not installed")
-                with tempfile.TemporaryDirectory(prefix="heapwalk-gonames-") as folder:
-                    core, dump, _ = run_fixture(go.build(build, "names", variant), pathlib.Path(folder))
-                    if os.environ.get("KEEP"):
-                        shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
-                    line = check(build / "heapwalk", core, dump, variant, go.minor)
-                print(f"ok  {version} {variant}: {line}")
-                passed += 1
-            except Skip as why:
-                skipped += 1
-                print(f"skip  {version} {variant}: {why}")
-            except Failed as why:
-                failed += 1
-                print(f"not ok  {version} {variant}: {why}")
-    print(f"gonames: {passed} passed, {failed} failed, {skipped} skipped")
-    return failed != 0
+    yield f"{len(roots)} roots, {pools['blocks']} blocks in pools", []
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gosuite.run("gonames", sys.argv, gosuite.both, check))

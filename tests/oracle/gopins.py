@@ -21,8 +21,8 @@ import subprocess
 import sys
 import tempfile
 
-import gobuild
 import gocheck
+import gosuite
 from dump import Failed, Skip, allow_cores, need_kernel_cores
 from go import copy_all, find_core
 from heapwalk import Heapwalk
@@ -245,9 +245,7 @@ def main():
     args = parser.parse_args()
     build = args.build.resolve()
     score = Score()
-    gos = gobuild.matrix(build) if args.matrix else {go.version: go for go in gobuild.own()} or {
-        "": "there is no go command on this machine"}
-    for version, go in gos.items():
+    for version, go in gosuite.toolchains(build, ["--matrix"] if args.matrix else []).items():
         if args.versions and version not in args.versions.split(","):
             continue
         for variant in ("normal", "stripped"):

@@ -4,24 +4,23 @@
 process whose goroutines are all parked and whose collector is off, and then, in the same process,
 runtime.GC twice and debug.WriteHeapDump.
 
-usage: gotyped.py BUILD [--matrix]   without: the Go of this machine"""
+usage: gotyped.py BUILD [--matrix | VERSION...]   without: the Go of this machine"""
 
 import csv
 import io
 import json
 import os
 import pathlib
-import shutil
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import gobuild  # noqa: E402
 import godump  # noqa: E402
-from dump import Failed, Skip  # noqa: E402
+import gosuite  # noqa: E402
+from dump import Failed  # noqa: E402
+
 
 def run_fixture(program, folder):
     """A core at the moment all is parked, the heap dump of what two collections kept, and how many threads
@@ -103,51 +102,10 @@ def compare(heapwalk, core, dump, started):
     return live, reached, kept - new, kept - new - reached, reached - kept
 
 
-def toolchains(build, args):
-    if not args:
-        return {go.version: go for go in gobuild.own()} or {"go": "Go is not installed"}
-    found = gobuild.matrix(build)
-    return found if "--matrix" in args else {v: found[v] for v in args}
-
-
 def variants(version, args):
     """User arenas came with 1.20; their standard library is one of its own, so only where asked for versions."""
     has_arenas = args and int(version.split(".")[1]) >= 20
     return ("normal", "stripped", "arenas") if has_arenas else ("normal", "stripped")
-
-
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    passed = failed = skipped = 0
-    for version, go in toolchains(build, sys.argv[2:]).items():
-        for variant in variants(version, sys.argv[2:]):
-            try:
-                if isinstance(go, str):
-                    raise Skip(go)
-                if not shutil.which("gcore"):
-                    raise Skip("gcore is not installed")
-                with tempfile.TemporaryDirectory(prefix="heapwalk-gotyped-") as folder:
-                    core, dump, started = run_fixture(go.build(build, "typed", variant), pathlib.Path(folder))
-                    live, reached, kept, missing, more = compare(build / "heapwalk", core, dump, started)
-                    if os.environ.get("KEEP"):
-                        shutil.copytree(folder, os.environ["KEEP"], dirs_exist_ok=True)
-            except Skip as why:
-                skipped += 1
-                print(f"skip  {version} {variant}: {why}")
-                continue
-            except Failed as why:
-                failed += 1
-                print(f"not ok  {version} {variant}: {why}")
-                continue
-            ok = not missing and not more
-            print(f"{'ok' if ok else 'not ok'}  {version} {variant}: {len(live)} live, {len(reached)} reached, "
-                  f"{len(kept)} kept by the collector, {len(missing)} missing, {len(more)} more")
-            describe("missing", missing, live)
-            describe("more", more, live)
-            passed += ok
-            failed += not ok
-    print(f"gotyped: {passed} passed, {failed} failed, {skipped} skipped")
-    return failed != 0
 
 
 def describe(what, which, live):
@@ -155,8 +113,15 @@ def describe(what, which, live):
     for a in which:
         sizes.setdefault(live[a], []).append(a)
     for size, at in sorted(sizes.items())[:12]:
-        print(f"    {what}: {len(at)} of {size} bytes, first {min(at):#x}")
+        yield f"{what}: {len(at)} of {size} bytes, first {min(at):#x}"
+
+
+def check(build, go, variant, folder):
+    core, dump, started = run_fixture(go.build(build, "typed", variant), folder)
+    live, reached, kept, missing, more = compare(build / "heapwalk", core, dump, started)
+    yield (f"{len(live)} live, {len(reached)} reached, {len(kept)} kept by the collector, {len(missing)} missing, "
+           f"{len(more)} more", [*describe("missing", missing, live), *describe("more", more, live)])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gosuite.run("gotyped", sys.argv, variants, check))

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-import gobuild
+import gosuite
 from dump import Failed, Process, Skip, copy_binaries, gcore, need_kernel_cores
 from oracle import Score
 
@@ -64,11 +64,6 @@ PROGRAMS = [
 
 def go_programs(build, matrix):
     """A small heap of each Go: that of fixtures/go/held. Its runtime would not let it dump core."""
-    if not matrix:
-        found = {go.version: go for go in gobuild.own()}
-    else:
-        found = gobuild.matrix(build)
-
     def argv(go):
         def built(b):
             if isinstance(go, str):
@@ -76,7 +71,7 @@ def go_programs(build, matrix):
             return [go.build(b, "held", "stripped")]
         return built
 
-    for version, go in found.items():
+    for version, go in gosuite.toolchains(build, ["--matrix"] if matrix else []).items():
         yield Program(f"go-{version}", argv(go), ready="ready", gdb=True, kernel=False)
 
 
