@@ -240,16 +240,3 @@ bool hw_session_is_inside(struct hw_session *s, uint32_t block)
 	return hw_heaps_inside(s->heaps, hw_table_heap(s->table, block),
 			       hw_table_addr(s->table, block), text, sizeof(text));
 }
-
-bool hw_session_has_type(struct hw_session *s, uint32_t block, const char *name)
-{
-	const char *type = hw_session_type(s, block);
-	const struct hw_first *first;
-
-	if (g_strcmp0(type, name) == 0)
-		return true;
-	if (!g_str_has_prefix(name, "_Z"))
-		return false;
-	first = hw_firsts_find(s, block);
-	return first && g_strcmp0(first->symbol, name) == 0;
-}

@@ -63,8 +63,4 @@ bool hw_session_is_inside(struct hw_session *session, uint32_t block);
 /* The types of roots that are variables without a name, as far as what they point at tells: works
  * out types when there are such variables. */
 void hw_session_root_types(struct hw_session *session);
-
-/* For a type's name as given by people: does a block have that type? Either form is
- * good: "a::B" and the symbol "_ZTVN1a1BE". */
-bool hw_session_has_type(struct hw_session *session, uint32_t block, const char *name);
 #endif

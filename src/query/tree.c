@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/stop.h"
 #include "query/domtree.h"
+#include "query/named.h"
 #include "query/without.h"
 
 void hw_tree_view_free(struct hw_tree_view *t)
@@ -13,6 +14,7 @@ void hw_tree_view_free(struct hw_tree_view *t)
 	if (!t)
 		return;
 	g_array_unref(t->nodes);
+	g_array_unref(t->types);
 	g_free(t);
 }
 
@@ -131,15 +133,21 @@ static void find_members(struct walk *w, uint64_t *members)
 	const struct hw_graph *g = w->session->graph;
 
 	for (uint32_t b = 0; b < g->blocks && !hw_stop_requested(); b++) {
+		const char *type;
+
 		if (b % 65536 == 0)
 			hw_progress("looking for blocks", b, g->blocks);
-		if (!hw_graph_is_reached(g, b) ||
-		    !hw_session_has_type(w->session, b, w->request->type))
+		if (!hw_graph_is_reached(g, b))
 			continue;
+		type = hw_named_type(w->session, b, w->request->type);
+		if (!type)
+			continue;
+		hw_named_count(w->tree->types, type, hw_table_size(w->session->table, b));
 		put_bit(members, b);
 		w->tree->blocks++;
 		w->tree->shallow += hw_table_size(w->session->table, b);
 	}
+	hw_named_sort(w->tree->types);
 }
 
 static bool is_member(const struct hw_graph *g, const uint64_t *members, uint32_t node)
@@ -220,6 +228,7 @@ struct hw_tree_view *hw_tree_view_query(struct hw_session *s, const struct hw_tr
 	bool ok = hw_domtree_link(s->graph, &w.links);
 
 	t->nodes = g_array_new(FALSE, FALSE, sizeof(struct hw_tree_node));
+	t->types = g_array_new(FALSE, FALSE, sizeof(struct hw_named));
 	t->reached_blocks = s->graph->reached_blocks;
 	t->reached_bytes = s->graph->reached_bytes;
 	t->min = request->has_min ? request->min : t->reached_bytes / 100;

@@ -8,7 +8,7 @@
 struct hw_tree_request {
 	bool is_address;
 	hw_addr addr;
-	const char *type; /* Or NULL. */
+	const char *type; /* As people name it (query/named.h), or NULL. */
 	uint32_t depth;   /* Levels below the first. */
 	bool has_min;
 	uint64_t min;   /* Smallest retained size shown; else 1 % of the bytes reached. */
@@ -34,6 +34,7 @@ struct hw_tree_view {
 	struct hw_spot spot; /* When asked for an address. */
 	/* When asked for a type: all its reached blocks, and what goes when all go. */
 	uint64_t blocks, shallow, retained;
+	GArray *types; /* struct hw_named: of these. */
 	uint64_t reached_blocks, reached_bytes;
 	uint64_t min;
 	GArray *nodes;                 /* struct hw_tree_node: each before its children. */

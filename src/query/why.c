@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "query/named.h"
 #include "query/reverse.h"
 #include "query/words.h"
 #include <string.h>
@@ -37,6 +38,7 @@ void hw_why_free(struct hw_why *w)
 	if (!w)
 		return;
 	g_array_unref(w->paths);
+	g_array_unref(w->types);
 	g_free(w);
 }
 
@@ -247,11 +249,18 @@ static void find_fitting(struct hw_session *s, const struct hw_why_request *r, s
 {
 	for (uint32_t b = 0; b < m->blocks && !hw_stop_requested(); b++) {
 		const uint64_t size = hw_table_size(s->table, b);
+		const char *type = NULL;
 
 		if (b % 65536 == 0)
 			hw_progress("looking for blocks", b, m->blocks);
-		if (!fits_size(r, size) || (r->type && !hw_session_has_type(s, b, r->type)))
+		if (!fits_size(r, size))
 			continue;
+		if (r->type) {
+			type = hw_named_type(s, b, r->type);
+			if (!type)
+				continue;
+			hw_named_count(w->types, type, size);
+		}
 		w->blocks++;
 		w->bytes += size;
 		if (!hw_graph_is_reached(s->graph, b))
@@ -390,6 +399,7 @@ static bool ask_many(struct hw_session *session, const struct hw_why_request *re
 	ok = make_room(&m);
 	if (ok) {
 		find_fitting(session, request, &m, w);
+		hw_named_sort(w->types);
 		count_holders(&m, w);
 		make_paths(&m, w, request->limit);
 		w->is_complete = !w->is_full;
@@ -406,6 +416,7 @@ struct hw_why *hw_why_query(struct hw_session *session, const struct hw_why_requ
 	struct hw_why *w = g_new0(struct hw_why, 1);
 
 	w->paths = g_array_new(FALSE, FALSE, sizeof(struct hw_why_path));
+	w->types = g_array_new(FALSE, FALSE, sizeof(struct hw_named));
 	if (!(request->is_address ? ask_address : ask_many)(session, request, w, error)) {
 		hw_why_free(w);
 		return NULL;

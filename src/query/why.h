@@ -14,7 +14,7 @@ enum hw_compare { HW_COMPARE_NONE = 0, HW_ABOVE, HW_AT_LEAST, HW_BELOW, HW_AT_MO
 struct hw_why_request {
 	bool is_address;
 	hw_addr addr;
-	const char *type; /* Or NULL. */
+	const char *type; /* As people name it (query/named.h), or NULL. */
 	enum hw_compare compare;
 	uint64_t size;
 	uint32_t limit; /* Most paths. */
@@ -32,6 +32,7 @@ struct hw_why {
 	struct hw_spot spot;             /* When asked for an address. */
 	uint64_t blocks, bytes;          /* That fit. */
 	uint64_t reached, reached_bytes; /* Of these. */
+	GArray *types;                   /* struct hw_named: of them, when asked for a type. */
 	GArray *paths;    /* struct hw_why_path: one block: shortest first; many: by bytes. */
 	bool is_complete; /* No further root holds it, as far as is known. */
 	bool is_full;     /* Cut short because limit paths were found. */

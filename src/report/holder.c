@@ -2,7 +2,9 @@
 /* Names for holders. The target's contents stay out: a holder is named by symbols,
  * threads, addresses and sizes. */
 #include "report/holder.h"
+#include "query/named.h"
 #include <inttypes.h>
+#include <string.h>
 
 static void append_place(GString *to, const struct hw_root_node *r)
 {
@@ -78,6 +80,37 @@ char *hw_holder_block(const struct hw_answer *a, struct hw_session *s, uint32_t 
 			       type ? ", " : "", type ? type : "");
 }
 
+void hw_holder_named_json(struct hw_answer *a, const GArray *named)
+{
+	hw_answer_list(a, "types", NULL);
+	for (guint i = 0; i < named->len; i++) {
+		const struct hw_named *n = &g_array_index(named, struct hw_named, i);
+
+		hw_answer_begin(a, NULL, NULL);
+		hw_answer_field(a, "type", NULL, hw_text(n->type));
+		hw_answer_field(a, "blocks", NULL, hw_count(n->blocks));
+		hw_answer_field(a, "bytes", NULL, hw_size(n->bytes));
+		hw_answer_end(a);
+	}
+	hw_answer_list_end(a);
+}
+
+void hw_holder_named_text(struct hw_answer *a, const GArray *named, const char *asked)
+{
+	char buf[32];
+
+	if (named->len == 1 && strcmp(g_array_index(named, struct hw_named, 0).type, asked) == 0)
+		return;
+	for (guint i = 0; i < named->len; i++) {
+		const struct hw_named *n = &g_array_index(named, struct hw_named, i);
+		g_autofree char *bytes = hw_answer_size(a, n->bytes);
+
+		hw_answer_line(a, HW_TONE_PLAIN, "  %s: %s block%s, %s", n->type,
+			       hw_text_count(buf, sizeof(buf), n->blocks),
+			       n->blocks == 1 ? "" : "s", bytes);
+	}
+}
+
 char *hw_holder_node(const struct hw_answer *a, struct hw_session *s, uint32_t node)
 {
 	if (node < s->graph->blocks)
@@ -141,7 +174,8 @@ static char *step_field(struct hw_answer *a, struct hw_session *s, const struct 
 }
 
 /* A path as a program would write it: "main.cache[key@0x… len 7].(main.idData).Msg"; NULL when the
- * root has no name or a step no field. A root may be a word without a type. Free with g_free(). */
+ * root is nothing that a program names or a step no field. A root may be a word without a type.
+ * Free with g_free(). */
 static char *expression(struct hw_answer *a, struct hw_session *s, const struct hw_path *path)
 {
 	const uint32_t blocks = s->graph->blocks;
@@ -150,7 +184,8 @@ static char *expression(struct hw_answer *a, struct hw_session *s, const struct 
 	g_autoptr(GString) text = NULL;
 	bool is_known = false;
 
-	if (path->count < 2 || path->omitted || path->steps[0].node < blocks || !root->name)
+	if (path->count < 2 || path->omitted || path->steps[0].node < blocks || !root->name ||
+	    root->kind == HW_ROOT_SPECIAL)
 		return NULL;
 	text = g_string_new(root->name);
 	for (uint32_t i = 0; i + 1 < path->count; i++) {

@@ -19,6 +19,11 @@ void hw_holder_root_json(struct hw_answer *answer, const char *key,
 
 /* "0x55…, 96 B, Widget". Free with g_free(). */
 char *hw_holder_block(const struct hw_answer *answer, struct hw_session *session, uint32_t block);
+/* JSON: a list of {type, blocks, bytes} of struct hw_named. */
+void hw_holder_named_json(struct hw_answer *answer, const GArray *named);
+/* Text: a line for each, when the name asked for does not say it. */
+void hw_holder_named_text(struct hw_answer *answer, const GArray *named, const char *asked);
+
 /* A root or a block by its node. Free with g_free(). */
 char *hw_holder_node(const struct hw_answer *answer, struct hw_session *session, uint32_t node);
 

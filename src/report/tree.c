@@ -46,6 +46,7 @@ static void tree_json(struct hw_answer *a, struct hw_session *s, const struct hw
 		hw_answer_field(a, "blocks", NULL, hw_count(t->blocks));
 		hw_answer_field(a, "shallow", NULL, hw_size(t->shallow));
 		hw_answer_field(a, "retained", NULL, hw_size(t->retained));
+		hw_holder_named_json(a, t->types);
 		hw_answer_end(a);
 	} else {
 		hw_answer_field(a, "group", NULL, hw_null());
@@ -188,6 +189,8 @@ static void tree_text(struct hw_answer *a, struct hw_session *s, const struct hw
 		hw_answer_line(a, HW_TONE_PLAIN, "%s: %s block%s, %s; without them %s would go.",
 			       request->type, hw_text_count(buf, sizeof(buf), t->blocks),
 			       t->blocks == 1 ? "" : "s", own, retained);
+	if (request->type)
+		hw_holder_named_text(a, t->types, request->type);
 	if (!request->is_address || t->spot.state == HW_SPOT_REACHED)
 		tree_table(a, s, t);
 	hw_answer_gap(a);

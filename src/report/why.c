@@ -16,6 +16,7 @@ static void why_json(struct hw_answer *a, struct hw_session *s, const struct hw_
 	hw_answer_field(a, "bytes", NULL, hw_size(w->bytes));
 	hw_answer_field(a, "reached_blocks", NULL, hw_count(w->reached));
 	hw_answer_field(a, "reached_bytes", NULL, hw_size(w->reached_bytes));
+	hw_holder_named_json(a, w->types);
 	hw_answer_end(a);
 	hw_answer_list(a, "paths", NULL);
 	for (guint i = 0; i < w->paths->len; i++) {
@@ -58,7 +59,8 @@ static void path_text(struct hw_answer *a, struct hw_session *s, const struct hw
 	hw_holder_path_text(a, s, &p->path, STEPS_SHOWN);
 }
 
-static void matched_text(struct hw_answer *a, struct hw_session *s, const struct hw_why *w)
+static void matched_text(struct hw_answer *a, struct hw_session *s, const struct hw_why *w,
+			 const char *type)
 {
 	g_autofree char *bytes = hw_answer_size(a, w->bytes);
 	g_autofree char *lost = hw_answer_size(a, w->bytes - w->reached_bytes);
@@ -71,6 +73,8 @@ static void matched_text(struct hw_answer *a, struct hw_session *s, const struct
 	hw_answer_line(a, HW_TONE_PLAIN, "%s live block%s fit%s: %s.",
 		       hw_text_count(buf, sizeof(buf), w->blocks), w->blocks == 1 ? "" : "s",
 		       w->blocks == 1 ? "s" : "", bytes);
+	if (type)
+		hw_holder_named_text(a, w->types, type);
 	if (w->reached < w->blocks)
 		hw_answer_line(a, HW_TONE_PLAIN, "%s%s of them (%s) are reached by no root.",
 			       hw_session_is_complete(s) ? "" : "At most ",
@@ -107,7 +111,7 @@ static void why_text(struct hw_answer *a, struct hw_session *s, const struct hw_
 	hw_answer_target(a, s->target);
 	hw_answer_gap(a);
 	if (is_many)
-		matched_text(a, s, w);
+		matched_text(a, s, w, request->type);
 	else
 		hw_holder_spot(a, s, &w->spot);
 	for (guint i = 0; i < w->paths->len; i++)

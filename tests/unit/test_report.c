@@ -2,6 +2,7 @@
 /* test_report.c -- the two back ends of the emitter, where answers go, and what people
  * type. Whole answers are tested by tests/golden. */
 #include "base/error.h"
+#include "query/named.h"
 #include "query/words.h"
 #include "report/answer.h"
 #include "report/grid.h"
@@ -503,6 +504,32 @@ static TCase *add_case(Suite *suite, const char *name)
 	return tcase;
 }
 
+START_TEST(names_of_types_may_leave_paths_out)
+{
+	static const char both[] = "map[example.com/a/other.Key]*example.com/b/other.Item";
+
+	ck_assert(hw_named_is("example.com/a/other.Item", "other.Item"));
+	ck_assert(hw_named_is("example.com/a/other.Item", "example.com/a/other.Item"));
+	ck_assert(!hw_named_is("example.com/a/other.Item", "a/other.Item"));
+	ck_assert(!hw_named_is("example.com/a/other.Item", "example.com/b/other.Item"));
+	ck_assert(!hw_named_is("example.com/a/other.Item", "Item"));
+	ck_assert(!hw_named_is("example.com/a/other.Item", "er.Item"));
+	ck_assert(!hw_named_is("example.com/a/other.Item", "other.Item2"));
+	ck_assert(!hw_named_is("example.com/a/other.Item2", "other.Item"));
+	ck_assert(!hw_named_is("example.com/a/other.Item", ""));
+	ck_assert(!hw_named_is("*example.com/a/other.Item", "other.Item"));
+	ck_assert(hw_named_is("*example.com/a/other.Item", "*other.Item"));
+	ck_assert(hw_named_is(both, "map[other.Key]*other.Item"));
+	ck_assert(!hw_named_is(both, "map[other.Key]other.Item"));
+	ck_assert(
+	    hw_named_is("func(string, ...x/other.Item) x/y.T", "func(string, ...other.Item) y.T"));
+	ck_assert(hw_named_is("func literal x/other.New.func1", "func literal other.New.func1"));
+	ck_assert(hw_named_is("a::B<int>", "a::B<int>"));
+	ck_assert(!hw_named_is("a::B<int>", "B<int>"));
+	ck_assert(!hw_named_is(NULL, "other.Item"));
+}
+END_TEST
+
 static void add_emitter_cases(Suite *suite)
 {
 	TCase *json = add_case(suite, "json"), *text = add_case(suite, "text");
@@ -537,6 +564,7 @@ int main(void)
 	tcase_add_test(words, sizes_are_read_strictly);
 	tcase_add_test(words, addresses_are_read_strictly);
 	tcase_add_test(words, near_words_are_found);
+	tcase_add_test(words, names_of_types_may_leave_paths_out);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
