@@ -2,8 +2,8 @@
 /* blocktypes.c -- the type of every block: four bytes a slot, a stack of blocks whose values are
  * to be followed, and a table of the different types. Millions of blocks are met at random: what
  * an offer will look at is asked of memory while others before it in line are looked at. */
-#include "blocktypes.h"
 #include "closures.h"
+#include "holders.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -708,6 +708,36 @@ const struct go_variable *go_block_variable(const struct go_block_types *b, hw_a
 		   : NULL;
 }
 
+/* The one of package time among those of a name. */
+static const struct go_desc *of_time(const struct go_block_types *b, const char *name)
+{
+	uint64_t count;
+	const struct go_desc *const *all = go_types_all_named(b->types, name, &count);
+
+	for (uint64_t i = 0; i < count; i++)
+		if (go_desc_is(b->types, all[i], name, "time"))
+			return all[i];
+	return NULL;
+}
+
+/* Since 1.23 all of package time's timers are runtime.timeTimer, of which its types are the head.
+ */
+static bool find_timers(struct go_block_types *b)
+{
+	const struct go_desc *timer = go_types_named(b->types, "runtime.timeTimer");
+	const struct go_desc **known = b->known;
+
+	if (b->rt->layout.minor < 23) {
+		known[GO_KNOWN_TIMER] = of_time(b, "time.Timer");
+		known[GO_KNOWN_TICKER] = of_time(b, "time.Ticker");
+	} else if (timer) {
+		known[GO_KNOWN_TIMER] = go_types_renamed(b->types, timer, "time.Timer");
+		known[GO_KNOWN_TICKER] = go_types_renamed(b->types, timer, "time.Ticker");
+		return known[GO_KNOWN_TIMER] && known[GO_KNOWN_TICKER];
+	}
+	return true;
+}
+
 static bool find_known(struct go_block_types *b)
 {
 	static const char *const names[GO_KNOWN_STRUCTS] = {
@@ -720,8 +750,8 @@ static bool find_known(struct go_block_types *b)
 	if (!b->types || !go_types_scan(b->types))
 		return false;
 	for (uint32_t i = 0; i < GO_KNOWN_STRUCTS; i++)
-		b->known[i] = go_types_named(b->types, names[i]);
-	return true;
+		b->known[i] = names[i] ? go_types_named(b->types, names[i]) : NULL;
+	return find_timers(b);
 }
 
 struct go_block_types *go_block_types_new(const struct go_runtime *rt)

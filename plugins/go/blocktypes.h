@@ -114,6 +114,7 @@ enum go_holder {
 	GO_HOLDER_SYNC_MAP,
 	GO_HOLDER_LIST,
 	GO_HOLDER_POOL,
+	GO_HOLDER_CONTEXT,
 };
 /* By a type that only such a container has. */
 enum go_holder go_desc_holder(struct go_types *types, const struct go_desc *desc);
@@ -161,6 +162,8 @@ enum go_known {
 	GO_KNOWN_G,
 	GO_KNOWN_P,
 	GO_KNOWN_M,
+	GO_KNOWN_TIMER,  /* Of package time, with what it has for the runtime. */
+	GO_KNOWN_TICKER, /* Likewise. */
 	GO_KNOWN_STRUCTS
 };
 const struct go_desc *go_blocks_known(const struct go_block_types *blocks, enum go_known which);

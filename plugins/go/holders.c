@@ -7,18 +7,16 @@
  *   internal/sync/hashtriemap.go  HashTrieMap, indirect, entry, node (generic), 1.24
  *   sync/pool.go, poolqueue.go    Pool, poolLocal, poolChainElt, eface
  *   container/list/list.go        List, Element
- *   context/context.go            valueCtx */
-#include "blocktypes.h"
+ *   context/context.go            see contexts.c */
+#include "holders.h"
 #include "ledger.h"
-#include "text.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 64 };
 
-/* Is a type `name`, of any type arguments, of a package whose path ends so? */
-static bool is_type(struct go_types *types, const struct go_desc *desc, const char *name,
-		    const char *package)
+bool go_desc_is(struct go_types *types, const struct go_desc *desc, const char *name,
+		const char *package)
 {
 	const uint64_t length = strlen(name);
 	char path[256];
@@ -36,18 +34,20 @@ static bool is_type(struct go_types *types, const struct go_desc *desc, const ch
 enum go_holder go_desc_holder(struct go_types *types, const struct go_desc *desc)
 {
 	if (strncmp(desc->name, "sync.", 5) == 0) {
-		if (is_type(types, desc, "sync.entry", "sync") ||
-		    is_type(types, desc, "sync.indirect", "sync") ||
-		    is_type(types, desc, "sync.node", "sync") ||
-		    is_type(types, desc, "sync.readOnly", "sync"))
+		if (go_desc_is(types, desc, "sync.entry", "sync") ||
+		    go_desc_is(types, desc, "sync.indirect", "sync") ||
+		    go_desc_is(types, desc, "sync.node", "sync") ||
+		    go_desc_is(types, desc, "sync.readOnly", "sync"))
 			return GO_HOLDER_SYNC_MAP;
-		if (is_type(types, desc, "sync.poolLocal", "sync") ||
-		    is_type(types, desc, "sync.poolChainElt", "sync") ||
-		    is_type(types, desc, "sync.eface", "sync"))
+		if (go_desc_is(types, desc, "sync.poolLocal", "sync") ||
+		    go_desc_is(types, desc, "sync.poolChainElt", "sync") ||
+		    go_desc_is(types, desc, "sync.eface", "sync"))
 			return GO_HOLDER_POOL;
 	}
-	return is_type(types, desc, "list.Element", "container/list") ? GO_HOLDER_LIST
-								      : GO_HOLDER_NONE;
+	if (go_context_is_part(types, desc))
+		return GO_HOLDER_CONTEXT;
+	return go_desc_is(types, desc, "list.Element", "container/list") ? GO_HOLDER_LIST
+									 : GO_HOLDER_NONE;
 }
 
 /* sync.Map's own map, of pointers to its entries. */
@@ -60,10 +60,21 @@ static bool is_map_of_entries(struct go_types *types, const struct go_desc *map)
 	return entry && go_desc_holder(types, entry) == GO_HOLDER_SYNC_MAP;
 }
 
+/* Of what a map is that has no meaning without what leads to it; NONE: a map of the program's. */
+static enum go_holder holder_of_map(struct go_types *types, const struct go_desc *map)
+{
+	const struct go_desc *key = map && map->key ? go_types_at(types, map->key) : NULL;
+
+	if (map && is_map_of_entries(types, map))
+		return GO_HOLDER_SYNC_MAP;
+	return key && go_context_is_key(types, key) ? GO_HOLDER_CONTEXT : GO_HOLDER_NONE;
+}
+
 static enum go_holder holder_of(struct go_block_types *blocks, const struct go_block_type *type)
 {
 	struct go_types *types = go_block_types_cache(blocks);
 	const struct go_desc *in = type->inside;
+	enum go_holder holder;
 
 	if (in && in->head.kind == GO_KIND_CHAN)
 		return GO_HOLDER_CHAN;
@@ -72,17 +83,18 @@ static enum go_holder holder_of(struct go_block_types *blocks, const struct go_b
 	switch (type->form) {
 	case GO_FORM_TABLE:
 	case GO_FORM_DIRECTORY:
-		return type->desc && is_map_of_entries(types, type->desc) ? GO_HOLDER_SYNC_MAP
-									  : GO_HOLDER_MAP;
+		holder = holder_of_map(types, type->desc);
+		return holder ? holder : GO_HOLDER_MAP;
 	case GO_FORM_MAP:
-		return type->desc && is_map_of_entries(types, type->desc) ? GO_HOLDER_SYNC_MAP
-									  : GO_HOLDER_NONE;
+		return holder_of_map(types, type->desc);
 	case GO_FORM_VALUE:
 	case GO_FORM_ARRAY:
-		if (in)
-			return is_map_of_entries(types, in) ? GO_HOLDER_SYNC_MAP : GO_HOLDER_MAP;
-		return go_desc_is_map_part(type->desc) ? GO_HOLDER_MAP
-						       : go_desc_holder(types, type->desc);
+		if (!in && !go_desc_is_map_part(type->desc))
+			return go_desc_holder(types, type->desc);
+		holder = holder_of_map(types, in);
+		return holder ? holder : GO_HOLDER_MAP;
+	case GO_FORM_FUNC:
+		return go_context_is_func(blocks, type->func) ? GO_HOLDER_CONTEXT : GO_HOLDER_NONE;
 	default:
 		return GO_HOLDER_NONE;
 	}
@@ -93,7 +105,7 @@ bool go_block_inside(struct go_block_types *blocks, hw_addr addr, char *buf, uin
 	static const char *const names[] = {
 	    [GO_HOLDER_MAP] = "map",           [GO_HOLDER_CHAN] = "chan",
 	    [GO_HOLDER_SYNC_MAP] = "sync.Map", [GO_HOLDER_LIST] = "list.List",
-	    [GO_HOLDER_POOL] = "sync.Pool",
+	    [GO_HOLDER_POOL] = "sync.Pool",    [GO_HOLDER_CONTEXT] = "context.Context",
 	};
 	struct go_block_type type;
 	const struct go_desc *container;
@@ -132,6 +144,14 @@ static void add_type(struct go_text *t, struct go_types *types, const struct go_
 	go_text_add(t, ")");
 }
 
+/* Does an interface that holds such a value lead into a container? */
+static bool is_part(struct go_types *types, const struct go_desc *held)
+{
+	if (held->head.kind == GO_KIND_POINTER)
+		held = go_types_at(types, held->elem);
+	return held && go_desc_holder(types, held) != GO_HOLDER_NONE;
+}
+
 /* What an interface at `at` holds: ".(main.idData)". */
 static void add_held(struct go_text *t, struct go_block_types *blocks, bool has_methods, hw_addr at)
 {
@@ -142,7 +162,7 @@ static void add_held(struct go_text *t, struct go_block_types *blocks, bool has_
 	if (!go_blocks_word(blocks, at, &word))
 		return;
 	held = go_types_held(types, has_methods, word);
-	if (!held || go_desc_holder(types, held) != GO_HOLDER_NONE)
+	if (!held || is_part(types, held))
 		return;
 	go_text_add(t, ".(");
 	add_type(t, types, held);
@@ -164,23 +184,14 @@ static void add_key_of(struct go_text *t, struct go_block_types *blocks,
 	}
 }
 
-/* context.WithValue: by its key's type, which says whose it is. */
-static void add_context_key(struct go_text *t, struct go_block_types *blocks,
-			    const struct go_desc *context, hw_addr at)
+static bool is_timer(struct go_block_types *blocks, const struct go_desc *desc)
 {
 	struct go_types *types = go_block_types_cache(blocks);
-	const struct go_desc *held = NULL;
-	hw_addr word = 0;
 
-	for (uint32_t i = 0; i < context->field_count; i++)
-		if (strcmp(context->fields[i].name, "key") == 0 &&
-		    go_blocks_word(blocks, at + context->fields[i].offset, &word))
-			held = go_types_held(types, false, word);
-	go_text_add(t, ".Value(");
-	if (held)
-		add_type(t, types, held);
-	else
-		go_text_add(t, "?)");
+	return desc == go_blocks_known(blocks, GO_KNOWN_TIMER) ||
+	       desc == go_blocks_known(blocks, GO_KNOWN_TICKER) ||
+	       go_desc_is(types, desc, "time.runtimeTimer", "time") ||
+	       go_desc_is(types, desc, "runtime.timer", "runtime");
 }
 
 /* How a field of one of the containers' structs is called, when it is one. *is_done_ret: nothing
@@ -192,41 +203,41 @@ static bool add_special(struct go_text *t, struct go_block_types *blocks,
 	struct go_types *types = go_block_types_cache(blocks);
 
 	*is_done_ret = false;
-	if (is_type(types, desc, "sync.entry", "sync")) {
+	if (go_desc_is(types, desc, "sync.entry", "sync")) {
 		*is_done_ret = strcmp(field, "value") != 0 && strcmp(field, "key") != 0;
 		if (!*is_done_ret)
 			add_key_of(t, blocks, desc, at, flags);
 		if (strcmp(field, "key") == 0)
 			go_text_add(t, ".(key)");
-	} else if (is_type(types, desc, "list.Element", "container/list")) {
+	} else if (go_desc_is(types, desc, "list.Element", "container/list")) {
 		*is_done_ret = strcmp(field, "Value") != 0;
 		if (!*is_done_ret)
 			go_text_add(t, "[element]");
-	} else if (is_type(types, desc, "sync.Pool", "sync")) {
+	} else if (go_desc_is(types, desc, "sync.Pool", "sync")) {
 		*is_done_ret = strcmp(field, "New") != 0;
 		if (!*is_done_ret)
 			go_text_add(t, ".New");
 		else if (strcmp(field, "victim") == 0)
 			go_text_add(t, "[victim]");
-	} else if (is_type(types, desc, "sync.poolLocalInternal", "sync")) {
+	} else if (go_desc_is(types, desc, "sync.poolLocalInternal", "sync")) {
 		*is_done_ret = strcmp(field, "shared") == 0;
 		go_text_add(t, *is_done_ret ? " shared]" : " private]");
-	} else if (is_type(types, desc, "context.valueCtx", "context")) {
-		if (strcmp(field, "val") != 0)
-			return false;
-		add_context_key(t, blocks, desc, at);
-	} else if (is_type(types, desc, "sync.Map", "sync") ||
-		   is_type(types, desc, "sync.HashTrieMap", "sync") ||
-		   is_type(types, desc, "list.List", "container/list") ||
+	} else if (is_timer(blocks, desc)) {
+		return go_timer_field(t, blocks, desc, at, field, is_done_ret);
+	} else if (go_context_is_part(types, desc)) {
+		return go_context_field(t, blocks, desc, at, field, flags, is_done_ret);
+	} else if (go_desc_is(types, desc, "sync.Map", "sync") ||
+		   go_desc_is(types, desc, "sync.HashTrieMap", "sync") ||
+		   go_desc_is(types, desc, "list.List", "container/list") ||
 		   go_desc_holder(types, desc) == GO_HOLDER_SYNC_MAP ||
-		   is_type(types, desc, "sync.poolChainElt", "sync")) {
+		   go_desc_is(types, desc, "sync.poolChainElt", "sync")) {
 		*is_done_ret = true;
 	} else {
 		/* poolLocal embeds poolLocalInternal; atomic.Pointer and atomic.Value are what
 		 * they hold. */
-		return is_type(types, desc, "sync.poolLocal", "sync") ||
-		       is_type(types, desc, "atomic.Pointer", "sync/atomic") ||
-		       is_type(types, desc, "atomic.Value", "sync/atomic");
+		return go_desc_is(types, desc, "sync.poolLocal", "sync") ||
+		       go_desc_is(types, desc, "atomic.Pointer", "sync/atomic") ||
+		       go_desc_is(types, desc, "atomic.Value", "sync/atomic");
 	}
 	return true;
 }
@@ -264,7 +275,7 @@ uint64_t go_holder_path(struct go_block_types *blocks, const struct go_desc *des
 		return t.used;
 	if (desc->head.kind == GO_KIND_INTERFACE)
 		add_held(&t, blocks, desc->has_methods, base);
-	else if (is_type(types, desc, "sync.eface", "sync"))
+	else if (go_desc_is(types, desc, "sync.eface", "sync"))
 		add_held(&t, blocks, false, base);
 	return t.used;
 }
@@ -282,7 +293,7 @@ static bool is_read_only(struct go_block_types *blocks, const struct go_variable
 	else if (variable->desc->head.kind == GO_KIND_INTERFACE &&
 		 go_blocks_word(blocks, variable->addr, &word))
 		held = go_types_held(types, false, word);
-	return held && is_type(types, held, "sync.readOnly", "sync");
+	return held && go_desc_is(types, held, "sync.readOnly", "sync");
 }
 
 /* Debug info tells a sync.Map or list.List member by member when it has no descriptor. */
@@ -291,10 +302,10 @@ uint64_t go_holder_cut(struct go_block_types *blocks, const struct go_variable *
 {
 	struct go_types *types = go_block_types_cache(blocks);
 	const struct go_desc *desc = variable->desc;
-	const char *field = is_type(types, desc, "sync.HashTrieMap", "sync")         ? ".m"
-			    : is_type(types, desc, "list.Element", "container/list") ? ".root"
-			    : is_type(types, desc, "atomic.Value", "sync/atomic") ||
-				    is_type(types, desc, "atomic.Pointer", "sync/atomic")
+	const char *field = go_desc_is(types, desc, "sync.HashTrieMap", "sync")         ? ".m"
+			    : go_desc_is(types, desc, "list.Element", "container/list") ? ".root"
+			    : go_desc_is(types, desc, "atomic.Value", "sync/atomic") ||
+				    go_desc_is(types, desc, "atomic.Pointer", "sync/atomic")
 				? ".read"
 			    : is_read_only(blocks, variable) ? ".read.v"
 			    : desc->head.kind == GO_KIND_MAP && is_map_of_entries(types, desc)

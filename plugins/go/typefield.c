@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* typefield.c -- the names of types and of parts of blocks, for people; what struct hw_plugin
  * asks of types. */
-#include "blocktypes.h"
+#include "holders.h"
 #include "ledger.h"
-#include "text.h"
 #include "views.h"
 #include <stdio.h>
 #include <string.h>
@@ -173,6 +172,10 @@ static void add_map_part(struct go_text *t, struct go_block_types *blocks,
 	}
 	if (!key || !elem)
 		return;
+	if (flags & HW_FIELD_SHORT && go_context_is_key(types, key)) {
+		go_text_add(t, "[child context]");
+		return;
+	}
 	add_key(t, blocks, key, base + key_at, flags);
 	if (offset >= elem_at && offset - elem_at < elem->head.size)
 		add_path(t, blocks, elem, base + elem_at, offset - elem_at, flags);
@@ -222,6 +225,7 @@ static void add_head(struct go_text *t, struct go_block_types *blocks,
 static bool block_field(struct go_block_types *blocks, const struct go_block_type *type,
 			hw_addr slot, uint32_t flags, struct go_text *t)
 {
+	struct go_types *types = go_block_types_cache(blocks);
 	const uint64_t offset = slot - type->first;
 	uint64_t index;
 
@@ -239,12 +243,16 @@ static bool block_field(struct go_block_types *blocks, const struct go_block_typ
 				     offset % type->desc->head.size, flags);
 			return true;
 		}
+		if (flags & HW_FIELD_SHORT && go_timers_hold(types, type->desc))
+			return true;
 		if (type->form == GO_FORM_ARRAY)
 			add_index(t, type, index, flags);
 		add_path(t, blocks, type->desc, type->first + index * type->desc->head.size,
 			 offset % type->desc->head.size, flags);
 		return true;
 	case GO_FORM_FUNC:
+		if (flags & HW_FIELD_SHORT && go_context_is_func(blocks, type->func))
+			return true;
 		if (type->desc)
 			add_path(t, blocks, type->desc, type->first, offset, flags);
 		return type->desc != NULL;

@@ -308,6 +308,24 @@ static struct go_desc *read_desc(struct go_types *types, hw_addr addr, uint32_t 
 	return desc;
 }
 
+const struct go_desc *go_types_renamed(struct go_types *types, const struct go_desc *desc,
+				       const char *name)
+{
+	struct go_desc *copy = go_types_room(types, sizeof(*copy));
+
+	if (!copy || !grow_list(types)) {
+		types->is_broken = true;
+		return NULL;
+	}
+	types->list[types->list_count++] = copy;
+	*copy = *desc;
+	copy->index = (uint32_t)types->list_count;
+	copy->name = name;
+	/* What stands behind the head is the other one's. */
+	copy->head.tflag &= (uint8_t)~TFLAG_UNCOMMON;
+	return copy;
+}
+
 const struct go_desc *go_types_at_depth(struct go_types *types, hw_addr addr, uint32_t depth)
 {
 	uint64_t place;

@@ -94,6 +94,11 @@ bool go_desc_is_direct(const struct go_types *types, const struct go_desc *desc)
 bool go_desc_package(const struct go_types *types, const struct go_desc *desc, char *buf,
 		     uint64_t size);
 
+/* One more of the same layout, that no descriptor of the program's file has: of another name, which
+ * is the caller's. NULL: no memory. */
+const struct go_desc *go_types_renamed(struct go_types *types, const struct go_desc *desc,
+				       const char *name);
+
 /* typeslots.c: the pointers of a value, by offset (of the first of each run). False: they are
  * too many, or a part has no descriptor. Borrowed. */
 bool go_desc_slots(struct go_types *types, const struct go_desc *desc,

@@ -6,11 +6,12 @@
  *   table    capacity is a power of 2, lengthMask the number of groups of 8 slots, less one
  *   Map      dirLen is 1 << globalDepth, and the directory has pointers to tables
  *   hmap     2^B buckets fit in the block that buckets begins; no number is out of bounds
+ *   Timer    package time's, also Ticker: calls what only they call (timers.c)
  *
  * All have the pointer bits of their struct and a block of its size class. What map it is can be
  * seen where the runtime wrote the type of its groups or buckets before them (1.22 and later,
  * above 512 bytes). */
-#include "blocktypes.h"
+#include "holders.h"
 
 enum {
 	TABLE_SIZE = 32,        /* internal/runtime/maps/table.go: table, 1.24 and later. */
@@ -156,9 +157,16 @@ bool go_seed_struct(struct go_block_types *blocks, const struct go_place *place,
 
 	*is_one_ret = true;
 	guess.desc = chan_at(blocks, place);
-	if (guess.desc)
+	if (guess.desc) {
 		guess.form = GO_FORM_CHAN;
-	else if (go_has(l, GO_MAP_SIZE) && is_table(blocks, place, &guess.desc))
+		return go_blocks_offer(blocks, &guess);
+	}
+	guess.desc = go_timer_at(blocks, place);
+	if (guess.desc) {
+		guess.bytes = guess.desc->head.size;
+		return go_blocks_offer(blocks, &guess);
+	}
+	if (go_has(l, GO_MAP_SIZE) && is_table(blocks, place, &guess.desc))
 		guess.form = GO_FORM_TABLE;
 	else if (go_has(l, GO_MAP_SIZE) && is_swiss_map(blocks, place, &guess.desc))
 		guess.form = GO_FORM_MAP;
