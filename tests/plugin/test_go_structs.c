@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* typestructs.c of plugins/go alone: what is a channel, a map or a part of one by its contents.
  * Each number that is out of bounds, and each pointer that leads elsewhere, makes it none. */
-#include "../../plugins/go/blocktypes.h"
+#include "../../plugins/go/holders.h"
+#include "../../plugins/go/pclntab.h"
 #include "go_target.h"
 #include <check.h>
 #include <stdlib.h>
@@ -115,6 +116,48 @@ bool go_blocks_offer(struct go_block_types *blocks G_GNUC_UNUSED, const struct g
 	image->offered = *guess;
 	image->offers++;
 	return true;
+}
+
+/* What timers call, by entry. */
+enum { SEND_TIME = 0x401000, GO_FUNC = 0x402000, PARK = 0x403000 };
+
+bool go_func_find(const struct go_runtime *rt G_GNUC_UNUSED, hw_addr pc, struct go_func *ret)
+{
+	*ret = (struct go_func){.entry = pc & ~UINT64_C(0xfff), .name = (uint32_t)(pc >> 12)};
+	return pc >= SEND_TIME && pc < PARK + 0x1000;
+}
+
+void go_func_name(const struct go_runtime *rt G_GNUC_UNUSED,
+		  const struct go_moduledata *module G_GNUC_UNUSED, uint32_t name, char *buf,
+		  uint64_t size)
+{
+	g_strlcpy(buf,
+		  name == SEND_TIME >> 12 ? "time.sendTime"
+		  : name == GO_FUNC >> 12 ? "time.goFunc"
+					  : "time.goFunctions",
+		  size);
+}
+
+static struct go_field_desc timer_fields[2];
+static struct go_desc timers[2]; /* Timer, Ticker. */
+
+const struct go_desc *go_blocks_known(const struct go_block_types *blocks G_GNUC_UNUSED,
+				      enum go_known which)
+{
+	return which == GO_KNOWN_TIMER ? &timers[0] : which == GO_KNOWN_TICKER ? &timers[1] : NULL;
+}
+
+/* By bits alone: those of a timer are its size here. */
+uint32_t go_guess_fits(struct go_block_types *blocks G_GNUC_UNUSED, const struct go_place *place,
+		       const struct go_guess *guess)
+{
+	return image->blocks[(place->first - HEAP) / ROOM].bits == guess->desc->head.size ? 2 : 1;
+}
+
+bool go_desc_is(struct go_types *types G_GNUC_UNUSED, const struct go_desc *desc G_GNUC_UNUSED,
+		const char *name G_GNUC_UNUSED, const char *package G_GNUC_UNUSED)
+{
+	return false;
 }
 
 static void set(uint32_t n, enum go_field field, uint64_t value)
@@ -338,6 +381,52 @@ START_TEST(hmaps)
 }
 END_TEST
 
+/* A time.Timer and a time.Ticker, with the runtime's part behind one word (to 1.22) or two. */
+START_TEST(timer)
+{
+	const uint32_t minor = GO_FIRST + (uint32_t)_i;
+	const uint64_t part = minor < 23 ? 8 : 16;
+	const uint64_t size = minor < 23 ? 80 : 112;
+	hw_addr runtime;
+
+	setup_of(minor);
+	runtime = block(SUBJECT) + part;
+	timer_fields[0] = (struct go_field_desc){.name = minor < 23 ? "C" : "c"};
+	timer_fields[1] =
+	    (struct go_field_desc){.name = minor < 23 ? "r" : "timer", .offset = part};
+	for (uint32_t i = 0; i < 2; i++)
+		timers[i] = (struct go_desc){
+		    .head = {.size = size}, .fields = timer_fields, .field_count = 2};
+	image->blocks[SUBJECT] = (struct block){.bytes = size, .bits = size};
+	go_target_set(image->t, runtime, GO_TIMER_F, block(FIRST));
+	go_target_word(image->t, block(FIRST), SEND_TIME);
+	ck_assert(is_one(GO_FORM_VALUE, &timers[0]));
+	ck_assert_uint_eq(image->offered.bytes, size);
+	go_target_word(image->t, block(FIRST), GO_FUNC);
+	ck_assert(is_one(GO_FORM_VALUE, &timers[0]));
+	go_target_set(image->t, runtime, GO_TIMER_PERIOD, 1000);
+	ck_assert(is_one(GO_FORM_VALUE, &timers[1]));
+	/* Calls something else, the middle of a function, nothing; is of another size or has other
+	 * pointers. */
+	go_target_word(image->t, block(FIRST), PARK);
+	ck_assert(!is_one(GO_FORM_VALUE, NULL));
+	go_target_word(image->t, block(FIRST), SEND_TIME + 16);
+	ck_assert(!is_one(GO_FORM_VALUE, NULL));
+	go_target_set(image->t, runtime, GO_TIMER_F, 0);
+	ck_assert(!is_one(GO_FORM_VALUE, NULL));
+	go_target_set(image->t, runtime, GO_TIMER_F, block(FIRST));
+	go_target_word(image->t, block(FIRST), SEND_TIME);
+	image->blocks[SUBJECT].bits--;
+	ck_assert(!is_one(GO_FORM_VALUE, NULL));
+	image->blocks[SUBJECT].bits++;
+	ck_assert(is_one(GO_FORM_VALUE, &timers[1]));
+	image->blocks[SUBJECT].bytes += 16;
+	ck_assert(!is_one(GO_FORM_VALUE, NULL));
+	memset(timers, 0, sizeof(timers));
+	teardown();
+}
+END_TEST
+
 START_TEST(noise)
 {
 	GRand *rand = g_rand_new_with_seed(go_target_minors[_i]);
@@ -376,6 +465,7 @@ int main(void)
 	tcase_add_loop_test(tcase, tables, 0, 3);
 	tcase_add_loop_test(tcase, swiss, 0, 3);
 	tcase_add_loop_test(tcase, hmaps, 0, 12);
+	tcase_add_loop_test(tcase, timer, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, noise, 0, GO_TARGET_VERSIONS);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
