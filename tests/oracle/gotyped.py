@@ -119,8 +119,13 @@ def describe(what, which, live):
 def check(build, go, variant, folder):
     core, dump, started = run_fixture(go.build(build, "typed", variant), folder)
     live, reached, kept, missing, more = compare(build / "heapwalk", core, dump, started)
+    wrong = [*describe("missing", missing, live), *describe("more", more, live)]
+    if more:
+        done = subprocess.run([str(build / "heapwalk"), "why", str(core), f"{min(more):#x}"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=600, check=False)
+        wrong += done.stdout.splitlines()[2:]
     yield (f"{len(live)} live, {len(reached)} reached, {len(kept)} kept by the collector, {len(missing)} missing, "
-           f"{len(more)} more", [*describe("missing", missing, live), *describe("more", more, live)])
+           f"{len(more)} more", wrong)
 
 
 if __name__ == "__main__":
