@@ -122,6 +122,25 @@ static int compare_claimed(gconstpointer a, gconstpointer b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* A heap's claim may have thousands of others inside (stacks, tables). For each claim, one more
+ * than the index of the nearest one before it that is a heap's and, if it is one itself, reaches
+ * further; 0: there is none. */
+static void find_around(struct hw_heaps *heaps)
+{
+	const struct hw_claimed *claims =
+	    (const struct hw_claimed *)(const void *)heaps->claims->data;
+
+	g_array_set_size(heaps->around, heaps->claims->len);
+	for (guint i = 0; i < heaps->claims->len; i++) {
+		const hw_addr end = claims[i].kind == HW_CLAIM_HEAP ? claims[i].end : 0;
+		guint k = i;
+
+		while (k && (claims[k - 1].kind != HW_CLAIM_HEAP || claims[k - 1].end <= end))
+			k = g_array_index(heaps->around, guint, k - 1);
+		g_array_index(heaps->around, guint, i) = k;
+	}
+}
+
 /* Two heaps that claim the same bytes count them twice: say so. */
 static void check_overlaps(struct hw_heaps *heaps)
 {
@@ -188,6 +207,7 @@ struct hw_heaps *hw_heaps_new(const struct hw_plugins *plugins, struct hw_memory
 	heaps->instances = g_ptr_array_new_with_free_func(free_instance);
 	heaps->heaps = g_ptr_array_new_with_free_func(free_heap);
 	heaps->claims = g_array_new(FALSE, TRUE, sizeof(struct hw_claimed));
+	heaps->around = g_array_new(FALSE, TRUE, sizeof(guint));
 	heaps->claim_names = g_ptr_array_new_with_free_func(g_free);
 	heaps->locks = g_array_new(FALSE, TRUE, sizeof(struct hw_lock));
 	heaps->types = g_ptr_array_new_with_free_func(g_free);
@@ -201,6 +221,7 @@ struct hw_heaps *hw_heaps_new(const struct hw_plugins *plugins, struct hw_memory
 		}
 	}
 	check_overlaps(heaps);
+	find_around(heaps);
 	hw_other_allocators(heaps);
 	return heaps;
 }
@@ -212,6 +233,7 @@ void hw_heaps_free(struct hw_heaps *heaps)
 	g_ptr_array_unref(heaps->instances);
 	g_ptr_array_unref(heaps->heaps);
 	g_array_unref(heaps->claims);
+	g_array_unref(heaps->around);
 	g_ptr_array_unref(heaps->claim_names);
 	g_array_unref(heaps->locks);
 	g_hash_table_unref(heaps->type_ids);
@@ -504,12 +526,13 @@ struct hw_heap *hw_heaps_owner(struct hw_heaps *heaps, hw_addr addr)
 		else
 			high = mid;
 	}
-	/* Claims do not nest by more than a few: a heap claims a range once. */
-	for (guint i = low; i-- > 0 && low - i <= 8;) {
-		const struct hw_claimed *c = &g_array_index(heaps->claims, struct hw_claimed, i);
+	while (low) {
+		const struct hw_claimed *c =
+		    &g_array_index(heaps->claims, struct hw_claimed, low - 1);
 
 		if (addr < c->end && c->kind == HW_CLAIM_HEAP)
 			return heaps->heaps->pdata[c->heap];
+		low = g_array_index(heaps->around, guint, low - 1);
 	}
 	return NULL;
 }

@@ -31,6 +31,7 @@ struct hw_heaps {
 	GPtrArray *instances;   /* struct hw_instance *. */
 	GPtrArray *heaps;       /* struct hw_heap *. */
 	GArray *claims;         /* struct hw_claimed; sorted once all plugins are open. */
+	GArray *around;         /* guint, one a claim; see heaps.c. */
 	GPtrArray *claim_names; /* Same order as claims until sorted; see heaps.c. */
 	GArray *locks;          /* struct hw_lock. */
 	GPtrArray *types;       /* char *; index 0 is "". */
