@@ -20,6 +20,7 @@ import time
 
 import common  # First: it finds the modules of tests/oracle.
 import accounts
+import asks
 import harm
 import moment
 import refuse
@@ -36,6 +37,7 @@ def all_checks(score, tool, build, work, is_long):
         same.same(score, "heaps", tool, heaps, work),
         same.same(score, "leaks", tool, [build / "fixtures" / "leaks"], work),
         same.same_jemalloc(score, tool, build, work), same.same_go(score, tool, build, work))
+    yield "asks", lambda: asks.checks(score, tool, build, work)
     yield "moment", lambda: moment.checks(score, tool, build, work, 50 if is_long else 4)
     yield "harm", lambda: harm.checks(score, tool, build, count)
     yield "stuck", lambda: stuck.checks(score, tool, build, count)

@@ -113,7 +113,11 @@ def compare(name, pin, size, visible, variant):
 def check_views(build, go, variant, work):
     # Nothing in a stripped program tells whose slices these lists are: they would be guesses.
     core, lines = run(build, go, variant, work, *([] if variant == "stripped" else ["-lists"]))
-    data = ask(build, core, work)
+    return check_listed(ask(build, core, work), lines, variant)
+
+
+def check_listed(data, lines, variant):
+    """pins' data against the program's lines."""
     found = {int(p["address"], 16): p for p in data["pins"]}
     wrong = []
     for name, addr, asked, seen in lines:

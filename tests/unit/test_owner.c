@@ -74,7 +74,8 @@ static struct hw_plugin toy = {
     .ledger = toy_ledger, .blocks = toy_blocks, .close = toy_close,
 };
 
-static const struct hw_claimed *search(const struct hw_claimed *claims, uint32_t count, hw_addr addr)
+static const struct hw_claimed *search(const struct hw_claimed *claims, uint32_t count,
+				       hw_addr addr)
 {
 	const struct hw_claimed *found = NULL;
 
@@ -119,8 +120,8 @@ START_TEST(nearest_claim_decides)
 		const struct hw_claimed *wanted = search(claims, count, HEAP + i * STEP);
 		const struct hw_heap *found = hw_heaps_owner(heaps, HEAP + i * STEP);
 
-		ck_assert_msg(!wanted == !found && (!found || found->id == wanted->heap),
-			      "step %u", (unsigned)i);
+		ck_assert_msg(!wanted == !found && (!found || found->id == wanted->heap), "step %u",
+			      (unsigned)i);
 	}
 	hw_heaps_free(heaps);
 	hw_modules_free(modules);
