@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from common import Cgroup, Group, JEMALLOC, MEMCG, MIB, State, status
+from common import Cgroup, Group, JEMALLOC, MEMCG, MIB, State, Unified, status
 from dump import Failed, Process, Skip
 import gobuild
 
@@ -198,6 +198,31 @@ def version_2(tool, build):
         raise Failed(str(cgroup))
 
 
+def version_2_kernel(tool, build, work):
+    """cgroup v2 as the kernel itself prints it: a process of 8 MiB, a written file of 48 MiB."""
+    with Unified("memory") as group:
+        group.write("memory.max", 256 * MIB)
+        enter = group.enter
+        with State([build / "fixtures" / "states", "large"], preexec_fn=enter) as target:
+            subprocess.run(["dd", "if=/dev/zero", f"of={work / 'cached'}", "bs=1M", "count=48"],
+                           preexec_fn=enter, stderr=subprocess.DEVNULL, check=True)
+            data = tool.json("summary", target.pid)["data"]
+            usage = int((group.dir / "memory.current").read_text())
+            (work / "cached").unlink()
+        cgroup = data["cgroup"]
+        rows = {r["label"]: r["bytes"] for r in data["reconcile"] if r["of"] == "cgroup"}
+        if (cgroup["version"], cgroup["limit"]) != (2, 256 * MIB):
+            raise Failed(str(cgroup))
+        # Counted for each processor, and added up now and then.
+        if abs(cgroup["usage"] - usage) > 4 * MIB or abs(rows["unexplained"]) > 4 * MIB:
+            raise Failed(f"memory.current is {usage}; {cgroup}, {rows}")
+        if not 47 * MIB <= rows["file"] <= 64 * MIB or not 8 * MIB <= rows["anon"] <= 32 * MIB:
+            raise Failed(f"the cgroup is {rows}")
+        if [p["pid"] for p in cgroup["processes"]] != [target.pid]:
+            raise Failed(f"processes: {cgroup['processes']}")
+        identity(tool, target.pid, data["reconcile"])
+
+
 def near_limit(tool, build, count):
     """64 MiB from its limit, with heapwalk in the same cgroup: nobody is killed."""
     for _ in range(count):
@@ -235,5 +260,6 @@ def checks(score, tool, build, work, count):
     score.check("account huge pages' waste", huge_waste, tool, build, work)
     score.check("account page cache", page_cache, tool, build, work)
     score.check("account cgroup v2", version_2, tool, build)
+    score.check("account cgroup v2, the kernel's", version_2_kernel, tool, build, work)
     score.check("account several processes", several, tool, build)
     score.check("account near limit", near_limit, tool, build, count)

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"))
@@ -175,3 +176,39 @@ class Cgroup(Group):
         super().__init__(path and MEMCG / path.lstrip("/"), "version 1 memory cgroup")
         if limit:
             self.write("memory.limit_in_bytes", limit)
+
+
+class Unified(Group):
+    """A cgroup of version 2, with controllers; mounts it where it is not."""
+
+    def __init__(self, *controllers):
+        self.mounted = None
+        top = next((pathlib.Path(line.split()[1]) for line in
+                    pathlib.Path("/proc/mounts").read_text().splitlines()
+                    if line.split()[2] == "cgroup2"), None)
+        if not top:
+            self.mounted = top = pathlib.Path(tempfile.mkdtemp(prefix="cgroup2-"))
+            done = subprocess.run(["mount", "-t", "cgroup2", "none", top], capture_output=True,
+                                  text=True, check=False)
+            if done.returncode:
+                top.rmdir()
+                raise Skip(f"cgroup v2 cannot be mounted: {done.stderr.strip()[-100:]}")
+        try:
+            have = (top / "cgroup.controllers").read_text().split()
+            for name in controllers:
+                if name not in have:
+                    raise Skip(f"{name} is not a controller of cgroup v2 here: it has {have}")
+                (top / "cgroup.subtree_control").write_text(f"+{name}")
+            super().__init__(top, "cgroup v2")
+        except (OSError, Skip) as e:
+            self.unmount()
+            raise e if isinstance(e, Skip) else Skip(f"cgroup v2: {e}")
+
+    def unmount(self):
+        if self.mounted:
+            subprocess.run(["umount", self.mounted], check=False)
+            self.mounted.rmdir()
+
+    def __exit__(self, *unused):
+        super().__exit__()
+        self.unmount()

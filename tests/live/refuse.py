@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from common import Busy, Group, State, status
+from common import Busy, Group, State, Unified, status
 from dump import Failed, Skip
 
 
@@ -212,6 +212,24 @@ def deny_ptrace():
         os._exit(99)
 
 
+def frozen_v2(tool, build):
+    """Version 2 freezes threads where they can be traced: they are read, and stay frozen."""
+    with Unified() as group, State(states(build)) as target:
+        group.write("cgroup.procs", target.pid)
+        group.write("cgroup.freeze", 1)
+        try:
+            time.sleep(0.2)
+            answers(tool, target.pid)
+            if "frozen 1" not in (group.dir / "cgroup.events").read_text():
+                raise Failed("it is not frozen any more")
+            if status(target.pid)["TracerPid"].strip() != "0":
+                raise Failed("it is still traced")
+        finally:
+            group.write("cgroup.freeze", 0)
+        answers(tool, target.pid)
+        (group.dir.parent / "cgroup.procs").write_text(str(target.pid))
+
+
 def filtered(tool, build):
     """heapwalk itself under a filter that refuses ptrace()."""
     with State(states(build)) as target:
@@ -321,6 +339,7 @@ def checks(score, tool, build, work):
     score.check("refuse undumpable", undumpable, tool, build)
     score.check("refuse uninterruptible", uninterruptible, tool, build)
     score.check("refuse frozen", frozen, tool, build)
+    score.check("refuse nothing, frozen by cgroup v2", frozen_v2, tool, build)
     score.check("refuse filtered", filtered, tool, build)
     score.check("refuse yama", yama, tool, build)
     score.check("refuse user namespace", user_namespace, tool, build)
