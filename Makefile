@@ -99,7 +99,7 @@ install: all
 	           $(DESTDIR)$(PREFIX)/share/heapwalk/schemas
 	install -m 755 $(BUILD)/heapwalk $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(filter-out %/bump.so,$(PLUGIN_SO)) $(DESTDIR)$(LIBDIR)/heapwalk/plugins/
-	install -m 644 include/heapwalk/plugin.h $(DESTDIR)$(PREFIX)/include/heapwalk/
+	install -m 644 include/heapwalk/*.h $(DESTDIR)$(PREFIX)/include/heapwalk/
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 schemas/*.json $(DESTDIR)$(PREFIX)/share/heapwalk/schemas/
 

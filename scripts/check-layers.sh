@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Fails when a file includes a header of a stage after its own, or a plugin reaches
-# past <heapwalk/plugin.h>. The list of stages, first stage first:
+# past <heapwalk/>. The list of stages, first stage first:
 layers="base target memory module heap graph query report"
 rank() {
 	i=0
@@ -29,8 +29,8 @@ done
 for f in $(find plugins -name '*.[ch]'); do
 	home=$(dirname "$f")
 	for inc in $(sed -n 's|^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*|\1|p' "$f"); do
-		[ "$inc" = heapwalk/plugin.h ] || [ -f "$home/$inc" ] && continue
-		echo "$f: a plugin may include only heapwalk/plugin.h and its own files, not \"$inc\""
+		[ "${inc#heapwalk/}" != "$inc" ] || [ -f "$home/$inc" ] && continue
+		echo "$f: a plugin may include only <heapwalk/> and its own files, not \"$inc\""
 		bad=1
 	done
 done

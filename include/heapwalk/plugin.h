@@ -31,7 +31,9 @@
  * Versions: every struct that crosses the border begins with its size (blocks:
  * their batch does). New members are only appended, and each side reads no more
  * than the other wrote. HW_PLUGIN_ABI changes when an existing member changes
- * meaning; the loader refuses another number. Unstable until three plugins use it. */
+ * meaning; the loader refuses another number. Unstable until three plugins use it.
+ *
+ * Longer than most files: whoever writes a plugin has the whole contract in one. */
 #ifndef HW_PLUGIN_H
 #define HW_PLUGIN_H
 #include <stdbool.h>

@@ -131,7 +131,7 @@ static bool send(void *arg, const struct hw_block *block)
 				  .count = 1,
 				  .blocks = block};
 
-	return b->host->blocks(b->host->self, &batch); /* Real plugins fill a batch first. */
+	return b->host->blocks(b->host->self, &batch); /* Real plugins fill a batch: batch.h. */
 }
 
 static bool blocks(void *handle, uint32_t heap)

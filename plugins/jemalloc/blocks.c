@@ -1,41 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every block of one copy, by ascending address: regions of slabs, large allocations, and
  * free extents that are still there. */
+#include "heapwalk/batch.h"
 #include "jemalloc.h"
-
-#define BATCH 512
 
 struct sender {
 	struct jemalloc *je;
 	struct copy *copy;
 	uint64_t cached, internal; /* Next in the copy's arrays. */
-	bool stop;                 /* The receiver has enough. */
-	uint32_t count;
-	struct hw_block batch[BATCH];
+	struct hw_batch batch;
 };
-
-static bool flush(struct sender *s)
-{
-	struct hw_blocks batch = {
-	    .struct_size = sizeof(batch),
-	    .block_size = sizeof(struct hw_block),
-	    .heap = s->copy->heap,
-	    .count = s->count,
-	    .blocks = s->batch,
-	};
-
-	if (s->count && !s->stop)
-		s->stop = !s->je->host->blocks(s->je->host->self, &batch);
-	s->count = 0;
-	return !s->stop;
-}
 
 static bool send(struct sender *s, hw_addr addr, uint64_t size, uint32_t arena, enum hw_state state)
 {
-	struct hw_block *b = &s->batch[s->count];
+	struct hw_block b = {.addr = addr, .size = size, .arena = arena, .state = (uint8_t)state};
 	const struct copy *copy = s->copy;
 
-	*b = (struct hw_block){.addr = addr, .size = size, .arena = arena, .state = (uint8_t)state};
 	if (state == HW_LIVE) {
 		while (s->cached < copy->cached_count && copy->cached[s->cached].addr < addr)
 			s->cached++;
@@ -43,15 +23,15 @@ static bool send(struct sender *s, hw_addr addr, uint64_t size, uint32_t arena, 
 		       copy->internals[s->internal].addr < addr)
 			s->internal++;
 		if (s->cached < copy->cached_count && copy->cached[s->cached].addr == addr) {
-			b->state = HW_CACHED;
+			b.state = HW_CACHED;
 		} else if (s->internal < copy->internal_count &&
 			   copy->internals[s->internal].addr == addr) {
-			b->flags = HW_BLOCK_INTERNAL;
-			b->type =
+			b.flags = HW_BLOCK_INTERNAL;
+			b.type =
 			    s->je->host->type(s->je->host->self, copy->internals[s->internal].what);
 		}
 	}
-	return ++s->count < BATCH || flush(s);
+	return hw_batch_add(&s->batch, &b);
 }
 
 static bool send_slab(struct sender *s, const struct extent *e)
@@ -78,7 +58,8 @@ bool je_blocks(void *handle, uint32_t heap)
 		je->host->fail(je->host->self, "stopped while adding up the slabs");
 		return false;
 	}
-	for (uint64_t i = 0; i < copy->extent_count && !s.stop; i++) {
+	hw_batch_init(&s.batch, je->host, heap);
+	for (uint64_t i = 0; i < copy->extent_count && !s.batch.is_over; i++) {
 		const struct extent *e = &copy->extents[i];
 
 		switch ((enum extent_kind)e->kind) {
@@ -99,6 +80,6 @@ bool je_blocks(void *handle, uint32_t heap)
 			break;
 		}
 	}
-	flush(&s);
+	hw_batch_flush(&s.batch);
 	return true;
 }

@@ -1,50 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every block of one libc, by ascending address: chunks of its regions and mmapped
  * chunks, merged. */
+#include "heapwalk/batch.h"
 #include "ptmalloc.h"
-
-#define BATCH 512
 
 struct sender {
 	struct ptmalloc *pt;
 	struct libc *libc;
 	uint32_t arena;
-	bool stop; /* The receiver has enough. */
 	uint32_t tcache_type, top_type;
-	uint32_t count;
-	struct hw_block batch[BATCH];
+	struct hw_batch batch;
 };
-
-static bool flush(struct sender *s)
-{
-	struct hw_blocks batch = {
-	    .struct_size = sizeof(batch),
-	    .block_size = sizeof(struct hw_block),
-	    .heap = s->libc->heap,
-	    .count = s->count,
-	    .blocks = s->batch,
-	};
-
-	if (s->count && !s->stop)
-		s->stop = !s->pt->host->blocks(s->pt->host->self, &batch);
-	s->count = 0;
-	return !s->stop;
-}
 
 static bool send(struct sender *s, hw_addr addr, uint64_t size, enum hw_state state, uint32_t type)
 {
-	struct hw_block *b = &s->batch[s->count];
+	struct hw_block b = {
+	    .addr = addr, .size = size, .arena = s->arena, .type = type, .state = (uint8_t)state};
 
 	if (size == 0)
 		return true;
-	*b = (struct hw_block){
-	    .addr = addr, .size = size, .arena = s->arena, .type = type, .state = (uint8_t)state};
 	if (state == HW_LIVE && size >= TCACHE_CHUNK_MIN - CHUNK_OVERHEAD &&
 	    size <= TCACHE_CHUNK_MAX - CHUNK_OVERHEAD && is_known_tcache(s->libc, addr)) {
-		b->type = s->tcache_type;
-		b->flags = HW_BLOCK_INTERNAL;
+		b.type = s->tcache_type;
+		b.flags = HW_BLOCK_INTERNAL;
 	}
-	return ++s->count < BATCH || flush(s);
+	return hw_batch_add(&s->batch, &b);
 }
 
 static bool send_chunk(void *arg, enum chunk_kind kind, hw_addr chunk, uint64_t size)
@@ -75,8 +55,8 @@ static bool send_region(struct sender *s, struct region *r)
 {
 	s->arena = r->arena;
 	if (!s->libc->added_up)
-		return add_up_region(s->pt, s->libc, r, s->stop ? NULL : send_chunk, s);
-	if (!s->stop)
+		return add_up_region(s->pt, s->libc, r, s->batch.is_over ? NULL : send_chunk, s);
+	if (!s->batch.is_over)
 		walk_region(s->pt, s->libc, r, false, send_chunk, s);
 	return true;
 }
@@ -93,12 +73,12 @@ static bool send_all(struct sender *s)
 				return false;
 		} else {
 			s->arena = (uint32_t)libc->arena_count;
-			if (!s->stop)
+			if (!s->batch.is_over)
 				send(s, libc->mmapped[m].addr, libc->mmapped[m].usable, HW_LIVE, 0);
 			m++;
 		}
 	}
-	flush(s);
+	hw_batch_flush(&s->batch);
 	return libc->added_up || add_up_end(s->pt, libc);
 }
 
@@ -108,6 +88,7 @@ bool pt_blocks(void *handle, uint32_t heap)
 	const struct hw_host *host = pt->host;
 	struct sender s = {.pt = pt, .libc = libc_of(pt, heap)};
 
+	hw_batch_init(&s.batch, host, heap);
 	if (s.libc) {
 		s.tcache_type = host->type(host->self, "tcache_perthread_struct");
 		s.top_type = host->type(host->self, "top");
