@@ -18,7 +18,8 @@
 #include <sys/user.h>
 #include <unistd.h>
 
-#define ATTEMPTS    5    /* To stop every thread of it, while no allocator is locked. */
+#define ATTEMPTS    5    /* To stop it while no allocator is locked. */
+#define FAILURES    20   /* Attempts in which a thread does not stop; five, at least. */
 #define PAUSE_US    1000 /* After the first; each later one waits as much more. */
 #define LEAVE_OVER  ((uint64_t)20 * 1000 * 1000)   /* Of the budget, for another attempt. */
 #define SEIZE_MOST  ((uint64_t)1000 * 1000 * 1000) /* To stop it, where there is no budget. */
@@ -347,16 +348,24 @@ bool hw_process_expect_locks(struct hw_process *process, const struct hw_lock *l
 	return true;
 }
 
-/* The i-th attempt to seize it. Each gets a part of the budget, so that there is time for others
- * and for reading; the last one gets all of it. */
-static enum live_seized try_to_seize(struct hw_process *process, unsigned i, GError **error)
+/* What is left of the budget for stopping it. */
+static uint64_t seize_time(const struct hw_process *process)
 {
 	uint64_t budget = budget_of(process);
 	uint64_t all = budget ? budget : SEIZE_MOST;
-	uint64_t left = MAX(all - MIN(all, process->stopped_ns), SEIZE_LEAST);
-	uint64_t part = i < ATTEMPTS ? left / (2 * (ATTEMPTS + 1 - i)) : left;
 
-	return live_seize(process, MAX(part, SEIZE_LEAST), left, error);
+	return all > process->stopped_ns ? all - process->stopped_ns : 0;
+}
+
+/* Seizes it, after so many attempts in which a thread did not stop. Each gets a part of what is
+ * left, so that there is time for others and for reading; the last one gets all of it. */
+static enum live_seized try_to_seize(struct hw_process *process, unsigned failed, bool is_last,
+				     GError **error)
+{
+	uint64_t left = MAX(seize_time(process), SEIZE_LEAST);
+	uint64_t part = left / (2 * (ATTEMPTS - MIN(failed, ATTEMPTS - 2)));
+
+	return live_seize(process, is_last ? left : MAX(part, SEIZE_LEAST), left, error);
 }
 
 /* A thread did not stop. Where only the time was too short the answer is one without what there
@@ -381,29 +390,28 @@ static bool give_up(struct hw_process *process, bool is_last, GError **error)
  * long. The deadline runs from here on. */
 static bool stand_still(struct hw_process *process, GError **error)
 {
-	uint64_t await_end = 0;
-
-	for (unsigned i = 1;; i++) {
-		enum live_seized seized = try_to_seize(process, i, error);
+	for (unsigned failed = 0, locked = 0;;) {
+		bool is_last = failed + 1 == FAILURES ||
+			       (failed + 1 >= ATTEMPTS && seize_time(process) <= LEAVE_OVER);
+		enum live_seized seized = try_to_seize(process, failed, is_last, error);
 
 		if (seized == LIVE_REFUSED) {
 			live_watch(process);
 			return false;
 		}
 		if (seized == LIVE_STUCK) {
-			if (!await_end)
-				await_end = live_now_ns() + AWAIT_MOST;
-			if (i == ATTEMPTS || !live_await(process, await_end))
-				return give_up(process, i == ATTEMPTS, error);
-			usleep(process->thread_count ? 0 : i * PAUSE_US);
+			if (is_last || !live_await(process, live_now_ns() + AWAIT_MOST))
+				return give_up(process, is_last, error);
+			failed++;
+			usleep(process->thread_count ? 0 : failed * PAUSE_US);
 			continue;
 		}
 		set_deadline(process);
-		if (i >= ATTEMPTS || hw_process_time_left(process) <= LEAVE_OVER ||
+		if (++locked == ATTEMPTS || hw_process_time_left(process) <= LEAVE_OVER ||
 		    !live_is_locked(process))
 			break;
 		live_detach(process);
-		usleep(i * PAUSE_US);
+		usleep(locked * PAUSE_US);
 	}
 	live_arm(process);
 	return true;
