@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The floor of a stop: what it takes the kernel to hand out the private memory of a process
- * that stands still, to as many readers as there are processors (8 at most), 256 KiB at a time
- * into a buffer each. Prints the least of three tries. readfloor PID */
+ * that stands still, to as many readers as there are processors (8 at most), 1 MiB at a time into a
+ * buffer each. Prints the least of three tries. readfloor PID */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIECE   ((uint64_t)256 << 10)
+#define PIECE   ((uint64_t)1 << 20)
+#define AT_ONCE 4
 #define READERS 8
 
 static struct {
@@ -68,8 +69,8 @@ static void *read_some(void *arg)
 	if (!buffer)
 		abort();
 	memset(buffer, 1, PIECE);
-	while ((i = atomic_fetch_add(&next_piece, 16)) < count * per_map)
-		for (uint64_t k = i; k < i + 16; k++) {
+	while ((i = atomic_fetch_add(&next_piece, AT_ONCE)) < count * per_map)
+		for (uint64_t k = i; k < i + AT_ONCE; k++) {
 			uint64_t at = maps[k / per_map].start + k % per_map * PIECE;
 			uint64_t left = maps[k / per_map].end > at ? maps[k / per_map].end - at : 0;
 			struct iovec to = {buffer, left < PIECE ? left : PIECE};
