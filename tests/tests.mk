@@ -197,14 +197,17 @@ endef
 GO_SPANS     := layout read sizeclasses spans
 GO_BITS      := $(GO_SPANS) bits typemask typeread
 GO_TABLES    := $(GO_BITS) find moduledata names pclntab sites unwind
-GO_ROOTS     := $(GO_TABLES) allgs clock code pools rootrecords roots rootstacks roottimers
+GO_ROOTS     := $(GO_TABLES) allgs clock code pools rootrecords roots rootstacks roottimers \
+                syncmaps x86
 $(eval $(call go_test,test_go_bits,$(GO_BITS)))
 $(eval $(call go_test,test_go_closures,closures read))
+$(eval $(call go_test,test_go_mapcode,$(GO_TABLES) code mapcode x86))
 $(eval $(call go_test,test_go_pclntab,$(GO_TABLES)))
 $(eval $(call go_test,test_go_pools,$(GO_TABLES) code pools))
 $(eval $(call go_test,test_go_roots,$(GO_ROOTS)))
 $(eval $(call go_test,test_go_stacks,$(GO_ROOTS)))
 $(eval $(call go_test,test_go_structs,layout read text timers typestructs))
+$(eval $(call go_test,test_go_syncmaps,$(GO_TABLES) code syncmaps x86))
 $(eval $(call go_test,test_go_timers,$(GO_ROOTS)))
 $(eval $(call go_test,test_go_types,$(GO_SPANS) typekinds types typeread typeslots))
 JEMALLOC_PARTS := $(patsubst %,$(BUILD)/obj/plugins/jemalloc/%.o,extents find layout mem)

@@ -762,8 +762,8 @@ struct go_block_types *go_block_types_new(const struct go_runtime *rt)
 		return NULL;
 	b->rt = rt;
 	if (!number_slots(b) || !find_known(b) || !go_seed_all(b) || !drain(b) ||
-	    !go_seed_untyped(b) || !drain(b) || !join_statics(b) || b->no_memory ||
-	    go_types_broken(b->types)) {
+	    !go_seed_maps(b) || !drain(b) || !go_seed_untyped(b) || !drain(b) || !join_statics(b) ||
+	    b->no_memory || go_types_broken(b->types)) {
 		go_block_types_free(b);
 		return NULL;
 	}

@@ -77,6 +77,7 @@ struct go_variable {
 	uint64_t pointee_size;      /* bytes, or a slice of such elements. */
 	bool is_slice;
 	bool is_runtime;  /* Of package runtime: its lists see all that they have. */
+	bool is_inside;   /* A container's own field: people do not write it. No desc. */
 	const char *path; /* Of this part in what has a name: ".list", or "". */
 };
 
@@ -186,6 +187,16 @@ const struct go_desc *go_place_header(struct go_block_types *blocks, const struc
 /* typestructs.c: offers what a block that nothing typed leads to is by its contents, when it is a
  * part of one of the runtime's containers; *is_one_ret then. */
 bool go_seed_struct(struct go_block_types *blocks, const struct go_place *place, bool *is_one_ret);
+/* May a block be the head of a map by its contents? *map_ret: NULL where they do not say of which.
+ */
+bool go_map_at(struct go_block_types *blocks, const struct go_place *place,
+	       const struct go_desc **map_ret);
+/* Do the buckets or groups of such a head fit a map's type? */
+bool go_map_fits(struct go_block_types *blocks, const struct go_place *place,
+		 const struct go_desc *map);
+/* mapcode.c: offers the maps that variables without a name lead to, by the code that uses them.
+ * False when out of memory or stopped. */
+bool go_seed_maps(struct go_block_types *blocks);
 /* typespread.c: offers what the pointers of values lead to. inside: what they are the parts of, or
  * NULL. */
 bool go_spread_parts(struct go_block_types *blocks, const struct go_desc *desc, hw_addr at,

@@ -3,12 +3,11 @@
  * are looked at again for the entries that go with them. */
 #include "closures.h"
 #include "pclntab.h"
+#include "x86.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	LEA_BYTES = 7,          /* REX.W 8d /r, rip-relative. */
-	CALL_BYTES = 5,         /* e8, rip-relative. */
 	CALL_NEAR = 64,         /* Bytes behind a descriptor in which calls are looked for. */
 	FUNCTION_MAX = 1 << 22, /* Bytes of one function looked at. */
 	FIRST_ROOM = 1 << 8,
@@ -50,19 +49,6 @@ static bool grow(struct go_closures *c, void **array, uint64_t *room, uint64_t c
 }
 
 /* Code. */
-
-static hw_addr target_of(const uint8_t *code, hw_addr at, uint32_t bytes)
-{
-	int32_t distance;
-
-	memcpy(&distance, code + bytes - sizeof(distance), sizeof(distance));
-	return at + bytes + (uint64_t)(int64_t)distance;
-}
-
-static bool is_lea(const uint8_t *code)
-{
-	return code[1] == 0x8d && (code[0] & 0xfb) == 0x48 && (code[2] & 0xc7) == 5;
-}
 
 static bool is_entry(const struct go_closures *c, hw_addr addr)
 {
@@ -124,17 +110,17 @@ static bool scan_function(struct go_closures *c, const struct go_func *f)
 	const uint64_t first_maker = c->maker_count, first_desc = c->desc_count;
 	struct making m = {NULL, 0, 0};
 
-	for (uint64_t i = 0; code && i + LEA_BYTES <= size;) {
-		if (is_lea(code + i)) {
-			const hw_addr target = target_of(code + i, f->entry + i, LEA_BYTES);
+	for (uint64_t i = 0; code && i + GO_RIP_BYTES <= size;) {
+		if (go_is_lea(code + i)) {
+			const hw_addr target = go_rip_target(code + i, f->entry + i, GO_RIP_BYTES);
 
-			i += LEA_BYTES;
+			i += GO_RIP_BYTES;
 			if (!take_lea(c, target, i, &m))
 				return false;
-		} else if (m.desc && code[i] == 0xe8 && i - m.end < CALL_NEAR &&
-			   is_entry(c, target_of(code + i, f->entry + i, CALL_BYTES))) {
+		} else if (m.desc && go_is_call(code + i) && i - m.end < CALL_NEAR &&
+			   is_entry(c, go_rip_target(code + i, f->entry + i, GO_CALL_BYTES))) {
 			m.calls++;
-			i += CALL_BYTES;
+			i += GO_CALL_BYTES;
 		} else {
 			if (m.desc && i - m.end >= CALL_NEAR && !m.calls)
 				m.desc = NULL;
@@ -153,9 +139,9 @@ static bool scan_piece(struct go_closures *c, const uint8_t *code, hw_addr at, u
 {
 	struct go_func f;
 
-	for (uint64_t i = 0; i + LEA_BYTES <= size; i++) {
-		if (!is_lea(code + i) || at + i < *done ||
-		    !closure_at(c, target_of(code + i, at + i, LEA_BYTES)) ||
+	for (uint64_t i = 0; i + GO_RIP_BYTES <= size; i++) {
+		if (!go_is_lea(code + i) || at + i < *done ||
+		    !closure_at(c, go_rip_target(code + i, at + i, GO_RIP_BYTES)) ||
 		    !go_func_find(c->rt, at + i, &f) || f.end <= at + i)
 			continue;
 		*done = f.end;

@@ -50,6 +50,11 @@ static void root_global(struct go_rooting *r, hw_addr slot)
 	r->root.addr = go_pools_find(&r->pools, slot);
 	r->root.type = r->root.addr ? "sync.Pool" : NULL;
 	r->root.size = r->root.addr ? r->pools.size : 0;
+	if (!r->root.addr) {
+		r->root.addr = go_sync_maps_find(&r->maps, slot);
+		r->root.type = r->root.addr ? "sync.Map" : NULL;
+		r->root.size = r->root.addr ? r->maps.size : 0;
+	}
 	go_root_slot(r, slot);
 }
 
@@ -348,7 +353,7 @@ bool go_roots(void *handle)
 
 	for (uint64_t i = 0; i < go->count; i++) {
 		struct go_rooting *r;
-		bool has_pools;
+		bool is_ready;
 
 		if (go->runtimes[i].id == HW_NO_MODULE)
 			continue;
@@ -357,12 +362,15 @@ bool go_roots(void *handle)
 			r->rt = &go->runtimes[i];
 			r->sites = go_sites_new(r->rt);
 		}
-		has_pools = r && go_pools_init(&r->pools, r->rt);
-		if (has_pools && r->sites)
+		is_ready =
+		    r && go_pools_init(&r->pools, r->rt) && go_sync_maps_init(&r->maps, r->rt);
+		if (is_ready && r->sites)
 			root_runtime(r);
-		if (r)
+		if (r) {
 			go_pools_clear(&r->pools);
-		if (!has_pools || !r->sites || r->no_memory) {
+			go_sync_maps_clear(&r->maps);
+		}
+		if (!is_ready || !r->sites || r->no_memory) {
 			if (r) {
 				go_sites_free(r->sites);
 				go->host->resize(go->host->self, r, 1, 0, sizeof(*r));

@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "goroutines.h"
 #include "pools.h"
+#include "syncmaps.h"
 
 enum { GO_ROOT_NAME = 256, GO_ROOT_FILE = 1024 };
 
@@ -12,6 +13,7 @@ struct go_rooting {
 	struct go_runtime *rt;
 	struct go_sites *sites;
 	struct go_pools pools;
+	struct go_sync_maps maps;
 	/* Stands for whatever is being named; slot is set word by word. */
 	struct hw_root root;
 	char function[GO_ROOT_NAME];

@@ -283,6 +283,8 @@ bool go_field(void *handle, hw_addr slot, uint32_t flags, char *buf, uint64_t si
 		variable = go_block_variable(blocks, slot);
 		if (!variable || (!variable->desc && (variable->is_slice || !*variable->path)))
 			continue;
+		if (variable->is_inside && flags & HW_FIELD_SHORT)
+			return true;
 		go_text_add(&text, variable->path);
 		if (!variable->desc)
 			return true;

@@ -5,6 +5,7 @@
 #include "blocktypes.h"
 #include "ledger.h"
 #include "pclntab.h"
+#include "syncmaps.h"
 #include <string.h>
 
 enum {
@@ -207,6 +208,42 @@ static bool seed_tries(struct go_block_types *blocks, hw_addr start, hw_addr end
 	return true;
 }
 
+/* A container's own word that leads to one of desc; its type has no descriptor. */
+static bool seed_word(struct go_block_types *blocks, hw_addr slot, const char *path,
+		      const struct go_guess *guess)
+{
+	const struct go_variable variable = {
+	    .addr = slot, .size = 8, .is_runtime = true, .is_inside = true, .path = path};
+	struct go_guess g = *guess;
+
+	if (!go_blocks_add_variable(blocks, &variable))
+		return false;
+	return !g.desc || !go_blocks_word(blocks, slot, &g.at) || !g.at ||
+	       go_blocks_offer(blocks, &g);
+}
+
+/* Of a program without debug info. */
+static bool seed_sync_maps(struct go_block_types *blocks)
+{
+	struct go_types *types = go_block_types_cache(blocks);
+	const struct go_guess dirty = {.form = GO_FORM_MAP,
+				       .how = GO_HOW_CODE,
+				       .desc =
+					   go_types_named(types, "map[interface {}]*sync.entry"),
+				       .bytes = 8};
+	struct go_guess read = {.how = GO_HOW_CODE, .desc = go_types_named(types, "sync.readOnly")};
+	struct go_sync_maps maps;
+	bool ok = go_sync_maps_init(&maps, go_blocks_runtime(blocks));
+
+	read.bytes = read.desc ? read.desc->head.size : 0;
+	for (uint64_t i = 0; ok && i < maps.count; i++)
+		ok = seed_word(blocks, go_sync_maps_read(&maps, maps.all[i]), ".read", &read) &&
+		     seed_word(blocks, go_sync_maps_dirty(&maps, maps.all[i]), ".dirty", &dirty);
+	go_sync_maps_clear(&maps);
+	go_blocks_sort_variables(blocks);
+	return ok;
+}
+
 static bool seed_sections(struct go_block_types *blocks)
 {
 	const struct go_runtime *rt = go_blocks_runtime(blocks);
@@ -309,7 +346,8 @@ bool go_seed_all(struct go_block_types *blocks)
 
 	if (rt->layout.minor >= 22 && !each_slot(blocks, true, seed_header))
 		return false;
-	if (!seed_variables(blocks) || !seed_sections(blocks) || !seed_runtime(blocks))
+	if (!seed_variables(blocks) || !seed_sync_maps(blocks) || !seed_sections(blocks) ||
+	    !seed_runtime(blocks))
 		return false;
 	for (uint64_t i = 0; i < rt->heap.span_count; i++)
 		if (rt->heap.spans[i].state == GO_SPAN_IN_USE &&

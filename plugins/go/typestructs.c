@@ -150,6 +150,75 @@ static bool is_hmap(struct go_block_types *blocks, const struct go_place *place,
 	return true;
 }
 
+/* Of up to eight: one group and no tables. By itself it looks like other things, too. */
+static bool is_small_map(struct go_block_types *blocks, const struct go_place *place)
+{
+	const struct go_runtime *rt = go_blocks_runtime(blocks);
+	struct go_place group;
+
+	return is_struct(blocks, place, rt->layout.at[GO_MAP_SIZE],
+			 UINT64_C(1) << rt->layout.at[GO_MAP_DIRPTR] / 8) &&
+	       !field(rt, place->first, GO_MAP_DIRLEN) &&
+	       !field(rt, place->first, GO_MAP_GLOBALDEPTH) &&
+	       field(rt, place->first, GO_MAP_USED) <= MAP_SLOTS &&
+	       block_at(blocks, field(rt, place->first, GO_MAP_DIRPTR), &group) &&
+	       group.bytes >= GROUP_MIN;
+}
+
+bool go_map_at(struct go_block_types *blocks, const struct go_place *place,
+	       const struct go_desc **map_ret)
+{
+	const struct go_layout *l = &go_blocks_runtime(blocks)->layout;
+
+	*map_ret = NULL;
+	if (go_has(l, GO_MAP_SIZE) &&
+	    (is_swiss_map(blocks, place, map_ret) || is_small_map(blocks, place)))
+		return true;
+	return go_has(l, GO_HMAP_SIZE) && is_hmap(blocks, place, map_ret);
+}
+
+/* Are so many buckets or groups of a map's at `at`? */
+static bool are_parts(struct go_block_types *blocks, const struct go_desc *part, hw_addr at,
+		      uint64_t count, bool is_least)
+{
+	struct go_place place;
+	struct go_guess guess = {.form = GO_FORM_ARRAY, .desc = part, .at = at};
+
+	if (!block_at(blocks, at, &place) || !part->head.size ||
+	    place.bytes / part->head.size < count)
+		return false;
+	/* Old maps of 16 buckets or more have some behind, as far as the class has room. */
+	guess.bytes =
+	    is_least ? place.bytes / part->head.size * part->head.size : part->head.size * count;
+	return go_guess_fits(blocks, &place, &guess) > 1;
+}
+
+bool go_map_fits(struct go_block_types *blocks, const struct go_place *place,
+		 const struct go_desc *map)
+{
+	enum { B_MORE = 4 };
+	const struct go_runtime *rt = go_blocks_runtime(blocks);
+	const struct go_desc *part = go_types_at(go_block_types_cache(blocks), map->bucket);
+	const uint64_t b = map->is_swiss ? 0 : field(rt, place->first, GO_HMAP_B);
+	hw_addr at = place->first;
+	uint64_t groups = 1;
+
+	if (!part)
+		return false;
+	if (!map->is_swiss)
+		return are_parts(blocks, part, field(rt, at, GO_HMAP_BUCKETS), UINT64_C(1) << b,
+				 b >= B_MORE);
+	at = field(rt, at, GO_MAP_DIRPTR);
+	if (field(rt, place->first, GO_MAP_DIRLEN)) {
+		if (!go_blocks_word(blocks, at, &at) ||
+		    !go_blocks_word(blocks, at + TABLE_GROUPS + 8, &groups) ||
+		    !go_blocks_word(blocks, at + TABLE_GROUPS, &at))
+			return false;
+		groups++;
+	}
+	return are_parts(blocks, part, at, groups, false);
+}
+
 bool go_seed_struct(struct go_block_types *blocks, const struct go_place *place, bool *is_one_ret)
 {
 	const struct go_layout *l = &go_blocks_runtime(blocks)->layout;

@@ -135,7 +135,7 @@ def compare_paths(heapwalk, core, lines):
 
 
 # What a stripped program's variables without a name hold that a person still recognises.
-NAMELESS_HOLDERS = ("main.alarm[", "main.halted[", "main.once.", "main.ticker.",
+NAMELESS_HOLDERS = ("main.cache[", "main.alarm[", "main.halted[", "main.once.", "main.ticker.",
                     "main.ctx.", "main.base.", "main.base[", "main.without.", "main.after[", "main.failed[")
 
 

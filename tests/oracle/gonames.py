@@ -108,8 +108,8 @@ def check_locals(roots, has_names, minor):
 
 def check_types(roots, minor):
     """Without names: by what they hold there is one root of each type that can be known."""
-    known = {"main.queue"} | ({"main.pool", "main.victims"} if minor >= 13 else {"main.pool"})
-    known |= {"main.cache"} if minor >= 24 else set()
+    known = {"main.queue", "main.cache", "main.byName", "main.pool"}  # No code reads byRune.
+    known |= {"main.victims"} if minor >= 13 else set()
     for name in known:
         kind, bags, size = VARIABLES[name]
         least = bags * class_of(size)

@@ -87,11 +87,17 @@ static void fill_functions(struct rooted *m)
 	static const struct {
 		uint32_t entry;
 		const char *name;
-	} list[] = {{F_MAIN, "main.main"},          {F_LEAF, "main.leaf"},
-		    {F_GOEXIT, "runtime.goexit"},   {F_GOFUNC, "time.goFunc"},
-		    {F_SENDTIME, "time.sendTime"},  {F_READY, "runtime.goroutineReady"},
-		    {F_OTHER, "main.other"},        {F_CLEANUP, "sync.poolCleanup"},
-		    {F_PIN, "sync.(*Pool).pinSlow"}};
+	} list[] = {{F_MAIN, "main.main"},
+		    {F_LEAF, "main.leaf"},
+		    {F_GOEXIT, "runtime.goexit"},
+		    {F_GOFUNC, "time.goFunc"},
+		    {F_SENDTIME, "time.sendTime"},
+		    {F_READY, "runtime.goroutineReady"},
+		    {F_OTHER, "main.other"},
+		    {F_CLEANUP, "sync.poolCleanup"},
+		    {F_PIN, "sync.(*Pool).pinSlow"},
+		    {F_STORE, "sync.(*Map).Store"},
+		    {F_ASSIGN, "runtime.mapassign_faststr"}};
 	static const int32_t frame_sp[][2] = {{ROOTED_FRAME, 0x100}, {0, 0}};
 	static const int32_t flat_sp[][2] = {{0, 0x100}, {0, 0}};
 	static const int32_t first_map[][2] = {{0, 0x100}, {0, 0}};

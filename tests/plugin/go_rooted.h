@@ -29,7 +29,9 @@ enum {
 	F_OTHER = 0x600,
 	F_CLEANUP = 0x700, /* sync.poolCleanup */
 	F_PIN = 0x800,     /* sync.(*Pool).pinSlow */
-	F_END = 0x900,
+	F_STORE = 0x900,   /* sync.(*Map).Store */
+	F_ASSIGN = 0xa00,  /* runtime.mapassign_faststr */
+	F_END = 0xb00,
 };
 enum { ROOTED_FRAME = 0x80 }; /* Bytes of the frames of main and leaf without the return address. */
 
