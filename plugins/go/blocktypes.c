@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* blocktypes.c -- the type of every block: four bytes a slot, a stack of blocks whose values are
  * to be followed, and a table of the different types. Millions of blocks are met at random: what
- * an offer will look at is asked of memory while others before it in line are looked at. */
+ * an offer will look at is asked of memory while others before it in line are looked at.
+ *
+ * Longer than most files: the offers, the line they wait in and the tables they fill share one
+ * struct, which nobody else sees. */
 #include "closures.h"
 #include "holders.h"
 #include <stdlib.h>
@@ -60,13 +63,7 @@ struct go_block_types {
 	uint64_t place_room;
 	struct queued *queue; /* Slots to be followed, a stack: what lies near is followed soon. */
 	uint64_t queue_count, queue_room;
-	struct go_variable *variables; /* By address. */
-	uint64_t variable_count, variable_room;
-	uint64_t spread_count; /* Of the statics, whose values have been followed. */
-	struct go_variable *statics;
-	uint64_t static_count, static_room;
-	uint32_t *static_places; /* Open addressing: 1 + index into statics. */
-	uint64_t static_place_room;
+	struct go_variables variables;
 	const struct go_desc *known[GO_KNOWN_STRUCTS];
 	struct go_closures *closures; /* NULL until the first func value. */
 	struct window windows[2];
@@ -518,123 +515,24 @@ uint32_t *go_blocks_host_type(struct go_block_types *b, hw_addr addr)
 	return &b->whats[b->slots[place.number] & WHAT_MASK].host_type;
 }
 
-/* Statics: few, each is followed once. */
-
-static uint64_t static_place(const struct go_block_types *b, const uint32_t *places, uint64_t room,
-			     hw_addr addr)
-{
-	uint64_t at = (addr >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (room - 1);
-
-	while (places[at] && b->statics[places[at] - 1].addr != addr)
-		at = (at + 1) & (room - 1);
-	return at;
-}
-
-static bool grow_static_places(struct go_block_types *b)
-{
-	const uint64_t room = b->static_place_room ? b->static_place_room * 2 : 2 * FIRST_ROOM;
-	uint32_t *more;
-
-	if ((b->static_count + 1) * 2 < b->static_place_room)
-		return true;
-	more = resize(b, NULL, 0, room, sizeof(*more));
-	if (!more)
-		return false;
-	for (uint64_t i = 0; i < b->static_count; i++)
-		more[static_place(b, more, room, b->statics[i].addr)] = (uint32_t)i + 1;
-	if (b->static_places)
-		resize(b, b->static_places, b->static_place_room, 0, sizeof(*more));
-	b->static_places = more;
-	b->static_place_room = room;
-	return true;
-}
-
-/* In the parts of the image that the collector looks at. */
-static bool is_in_data(const struct go_runtime *rt, hw_addr addr, uint64_t size)
-{
-	for (uint32_t i = 0; i < rt->module_count; i++) {
-		const struct go_moduledata *md = &rt->modules[i];
-
-		if ((addr >= md->data && addr < md->edata && size <= md->edata - addr) ||
-		    (addr >= md->bss && addr < md->ebss && size <= md->ebss - addr))
-			return true;
-	}
-	return false;
-}
-
 bool go_blocks_add_static(struct go_block_types *b, const struct go_desc *desc, hw_addr addr)
 {
-	const struct go_variable found = {
-	    .addr = addr, .size = desc->head.size, .path = "", .desc = desc};
-	uint64_t at;
-
-	if (!desc->head.ptrdata || addr % 8 || b->static_count >= UINT32_MAX / 2 ||
-	    !is_in_data(b->rt, addr, desc->head.size))
-		return true;
-	if (!grow_static_places(b))
-		return false;
-	at = static_place(b, b->static_places, b->static_place_room, addr);
-	if (b->static_places[at])
-		return true;
-	if (!grow(b, (void **)&b->statics, &b->static_room, b->static_count, sizeof(*b->statics)))
-		return false;
-	b->statics[b->static_count++] = found;
-	b->static_places[at] = (uint32_t)b->static_count;
-	return true;
+	return go_variables_add_static(&b->variables, desc, addr);
 }
 
-static bool follow_static(struct go_block_types *b)
+bool go_blocks_add_variable(struct go_block_types *b, const struct go_variable *variable)
 {
-	const struct go_variable v = b->statics[b->spread_count++];
-
-	return go_spread_values(b, v.desc, v.addr, 1, GO_HOW_PROPAGATED);
-}
-
-/* go_block_variable() takes the last one of an address: a part is found before the whole, and
- * what has no size never. */
-static int compare_variables(const void *a, const void *b)
-{
-	const struct go_variable *x = a, *y = b;
-
-	if (x->addr != y->addr)
-		return x->addr < y->addr ? -1 : 1;
-	if (!x->size || !y->size)
-		return x->size ? 1 : y->size ? -1 : 0;
-	return x->size > y->size ? -1 : x->size < y->size;
-}
-
-static void sort(struct go_variable *variables, uint64_t count)
-{
-	if (count)
-		qsort(variables, count, sizeof(*variables), compare_variables);
+	return go_variables_add(&b->variables, variable);
 }
 
 void go_blocks_sort_variables(struct go_block_types *b)
 {
-	sort(b->variables, b->variable_count);
+	go_variables_sort(&b->variables);
 }
 
-/* Statics that lie in no variable of debug info and in no other static join the variables. */
-static bool join_statics(struct go_block_types *b)
+const struct go_variable *go_block_variable(const struct go_block_types *b, hw_addr addr)
 {
-	const uint64_t named = b->variable_count;
-	hw_addr end = 0;
-
-	sort(b->statics, b->static_count);
-	for (uint64_t i = 0, v = 0; i < b->static_count; i++) {
-		const struct go_variable *s = &b->statics[i];
-
-		while (v < named && b->variables[v].addr + b->variables[v].size <= s->addr)
-			v++;
-		if (s->addr < end || (v < named && b->variables[v].addr < s->addr + s->size))
-			continue;
-		end = s->addr + s->size;
-		if (!go_blocks_add_variable(b, s))
-			return false;
-	}
-	if (b->variable_count > named)
-		go_blocks_sort_variables(b);
-	return true;
+	return go_variables_find(&b->variables, addr);
 }
 
 static bool follow_queued(struct go_block_types *b)
@@ -652,14 +550,15 @@ static bool follow_queued(struct go_block_types *b)
 static bool follow_all(struct go_block_types *b)
 {
 	const struct hw_host *host = b->rt->host;
+	struct go_variable found;
 
 	for (uint64_t done = 0;; done++) {
 		bool ok = true;
 
 		if (done % STOP_EVERY == 0 && host->stopped(host->self))
 			return false;
-		if (b->spread_count < b->static_count)
-			ok = follow_static(b);
+		if (go_variables_next(&b->variables, &found))
+			ok = go_spread_values(b, found.desc, found.addr, 1, GO_HOW_PROPAGATED);
 		else if (b->queue_count)
 			ok = follow_queued(b);
 		else if (b->taken_count < b->offered_count)
@@ -682,76 +581,10 @@ static bool drain(struct go_block_types *b)
 	return ok;
 }
 
-bool go_blocks_add_variable(struct go_block_types *b, const struct go_variable *variable)
-{
-	if (!grow(b, (void **)&b->variables, &b->variable_room, b->variable_count,
-		  sizeof(*b->variables)))
-		return false;
-	b->variables[b->variable_count++] = *variable;
-	return true;
-}
-
-const struct go_variable *go_block_variable(const struct go_block_types *b, hw_addr addr)
-{
-	uint64_t low = 0, high = b->variable_count;
-
-	while (low < high) { /* The first one above. */
-		const uint64_t middle = low + (high - low) / 2;
-
-		if (b->variables[middle].addr <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && addr - b->variables[low - 1].addr < b->variables[low - 1].size
-		   ? &b->variables[low - 1]
-		   : NULL;
-}
-
-/* The one of package time among those of a name. */
-static const struct go_desc *of_time(const struct go_block_types *b, const char *name)
-{
-	uint64_t count;
-	const struct go_desc *const *all = go_types_all_named(b->types, name, &count);
-
-	for (uint64_t i = 0; i < count; i++)
-		if (go_desc_is(b->types, all[i], name, "time"))
-			return all[i];
-	return NULL;
-}
-
-/* Since 1.23 all of package time's timers are runtime.timeTimer, of which its types are the head.
- */
-static bool find_timers(struct go_block_types *b)
-{
-	const struct go_desc *timer = go_types_named(b->types, "runtime.timeTimer");
-	const struct go_desc **known = b->known;
-
-	if (b->rt->layout.minor < 23) {
-		known[GO_KNOWN_TIMER] = of_time(b, "time.Timer");
-		known[GO_KNOWN_TICKER] = of_time(b, "time.Ticker");
-	} else if (timer) {
-		known[GO_KNOWN_TIMER] = go_types_renamed(b->types, timer, "time.Timer");
-		known[GO_KNOWN_TICKER] = go_types_renamed(b->types, timer, "time.Ticker");
-		return known[GO_KNOWN_TIMER] && known[GO_KNOWN_TICKER];
-	}
-	return true;
-}
-
 static bool find_known(struct go_block_types *b)
 {
-	static const char *const names[GO_KNOWN_STRUCTS] = {
-	    [GO_KNOWN_HMAP] = "runtime.hmap", [GO_KNOWN_MAP] = "maps.Map",
-	    [GO_KNOWN_TABLE] = "maps.table",  [GO_KNOWN_HCHAN] = "runtime.hchan",
-	    [GO_KNOWN_G] = "runtime.g",       [GO_KNOWN_P] = "runtime.p",
-	    [GO_KNOWN_M] = "runtime.m"};
-
 	b->types = go_types_new(b->rt);
-	if (!b->types || !go_types_scan(b->types))
-		return false;
-	for (uint32_t i = 0; i < GO_KNOWN_STRUCTS; i++)
-		b->known[i] = names[i] ? go_types_named(b->types, names[i]) : NULL;
-	return find_timers(b);
+	return b->types && go_types_scan(b->types) && go_known_find(b->types, b->known);
 }
 
 struct go_block_types *go_block_types_new(const struct go_runtime *rt)
@@ -760,10 +593,10 @@ struct go_block_types *go_block_types_new(const struct go_runtime *rt)
 
 	if (!b)
 		return NULL;
-	b->rt = rt;
+	b->rt = b->variables.rt = rt;
 	if (!number_slots(b) || !find_known(b) || !go_seed_all(b) || !drain(b) ||
-	    !go_seed_maps(b) || !drain(b) || !go_seed_untyped(b) || !drain(b) || !join_statics(b) ||
-	    b->no_memory || go_types_broken(b->types)) {
+	    !go_seed_maps(b) || !drain(b) || !go_seed_untyped(b) || !drain(b) ||
+	    !go_variables_join(&b->variables) || b->no_memory || go_types_broken(b->types)) {
 		go_block_types_free(b);
 		return NULL;
 	}
@@ -777,12 +610,7 @@ void go_block_types_free(struct go_block_types *b)
 {
 	if (!b)
 		return;
-	if (b->statics)
-		resize(b, b->statics, b->static_room, 0, sizeof(*b->statics));
-	if (b->static_places)
-		resize(b, b->static_places, b->static_place_room, 0, sizeof(*b->static_places));
-	if (b->variables)
-		resize(b, b->variables, b->variable_room, 0, sizeof(*b->variables));
+	go_variables_clear(&b->variables);
 	if (b->queue)
 		resize(b, b->queue, b->queue_room, 0, sizeof(*b->queue));
 	if (b->places)

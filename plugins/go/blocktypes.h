@@ -13,6 +13,7 @@
 #ifndef GO_BLOCKTYPES_H
 #define GO_BLOCKTYPES_H
 #include "types.h"
+#include "variables.h"
 
 /* What a block is to its type. Ordered: of two the later one wins, all else alike. */
 enum go_form {
@@ -68,17 +69,6 @@ struct go_place {
 	uint64_t bytes;
 	bool has_header;
 	bool is_noscan;
-};
-
-struct go_variable {
-	hw_addr addr;
-	uint64_t size;
-	const struct go_desc *desc; /* NULL: a pointer whose type has no descriptor, to so many */
-	uint64_t pointee_size;      /* bytes, or a slice of such elements. */
-	bool is_slice;
-	bool is_runtime;  /* Of package runtime: its lists see all that they have. */
-	bool is_inside;   /* A container's own field: people do not write it. No desc. */
-	const char *path; /* Of this part in what has a name: ".list", or "". */
 };
 
 struct go_block_types;
@@ -167,6 +157,8 @@ enum go_known {
 	GO_KNOWN_TICKER, /* Likewise. */
 	GO_KNOWN_STRUCTS
 };
+/* typeknown.c: fills known after go_types_scan(). False when out of memory. */
+bool go_known_find(struct go_types *types, const struct go_desc **known);
 const struct go_desc *go_blocks_known(const struct go_block_types *blocks, enum go_known which);
 const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks);
 bool go_blocks_word(struct go_block_types *blocks, hw_addr addr, uint64_t *ret);
