@@ -47,7 +47,7 @@ help:
 	@echo 'make               build/heapwalk and build/plugins/*.so'
 	@echo 'make demo          install what is missing, build, dump a demo heap, look at it'
 	@echo 'make check         every test suite; last line: N passed, N failed, N skipped'
-	@echo 'make check-asan    unit, plugin and sampled fault-sweep tests under ASan+UBSan'
+	@echo 'make check-asan    unit and plugin tests, Go heaps and a sampled fault sweep under ASan+UBSan'
 	@echo 'make check-matrix  every glibc of the matrix, object by object'
 	@echo 'make check-live    living processes: 100 attaches in each mode, 100 kills'
 	@echo 'make check-faults  the complete fault sweep'

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_graph_leaks.c -- the whole graph over small heaps in memory of our own: references
  * from words, levels, threads, leaks, the dominator tree downwards, references of one block,
- * bytes that are missing. The twin reads every word and removes every node in turn. */
+ * bytes that are missing. The twin reads every word and removes every node in turn.
+ *
+ * Longer than most files: each world is made once, and everything is asked of it. */
 #include "base/array.h"
 #include "base/stop.h"
 #include "graph/graph.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_memory.c -- the address space: overlaps, owners, bytes from binaries, claims. */
+/* test_memory.c -- the address space: overlaps, owners, bytes from binaries, claims.
+ *
+ * Longer than most files: all tests make their space of the one module and cores described below.
+ */
 #include "base/array.h"
 #include "base/error.h"
 #include "fake_core.h"
