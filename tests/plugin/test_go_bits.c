@@ -365,6 +365,9 @@ START_TEST(hostile)
 	expect_all(m, self, "a struct inside itself");
 	expect_all(m, many, "an array longer than itself");
 	expect_all(m, outside, "a field behind the end");
+	memcpy(&fields, go_target_at(m->t, outside + 56, 8), 8);
+	go_target_word(m->t, fields + 16, (3 * GO_PAGE + 8) << (m->t->rt.layout.minor < 19));
+	expect_all(m, outside, "a field far behind the end");
 	take_mask(m, unfit);
 	expect_all(m, unfit, "a number with pointers");
 	for (uint32_t i = 0; i < 70; i++)
