@@ -193,26 +193,23 @@ static bool has_inline_marks(const struct go_runtime *rt, const struct go_span *
 	       byte >> (page % 8) & 1;
 }
 
-hw_addr go_span_bits(const struct go_runtime *rt, const struct go_span *span, hw_addr at)
+hw_addr go_span_bits(const struct go_runtime *rt, const struct go_span *span)
 {
 	const uint64_t bytes = go_span_bytes(span);
 
-	return rt->layout.minor < 22 || span->elemsize > SMALL_MAX
-		   ? 0
-		   : span->start + bytes - bytes / 64 + (at - span->start) / 64;
+	if (rt->layout.minor < 22 || span->elemsize > SMALL_MAX || span->spanclass & 1)
+		return 0;
+	return span->start + bytes - bytes / 64 -
+	       (has_inline_marks(rt, span) ? INLINE_MARK_BITS : 0);
 }
 
 /* From 1.22: slots of up to 512 bytes. */
 static void mark_small(const struct go_runtime *rt, const struct go_wanted *w,
 		       const struct go_span *span)
 {
-	const uint64_t bytes = go_span_bytes(span);
 	const hw_addr end = span->start + span->nelems * span->elemsize;
-	hw_addr mask = span->start + bytes - bytes / 64;
 
-	if (has_inline_marks(rt, span))
-		mask -= INLINE_MARK_BITS;
-	if (!go_wanted_mask(rt, w, span->start, mask, span->start, end))
+	if (!go_wanted_mask(rt, w, span->start, go_span_bits(rt, span), span->start, end))
 		go_wanted_all(w, span->start, end);
 }
 

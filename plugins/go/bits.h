@@ -78,9 +78,9 @@ hw_addr go_type_mask(const struct go_runtime *rt, const struct go_type *type);
 /* From 1.22: does a slot of the span begin with a word that points at its type? */
 bool go_span_has_headers(const struct go_runtime *rt, const struct go_span *span);
 
-/* From 1.22, a slot of at most 512 bytes: about where the bits of a word lie, for a look ahead
- * (Green Tea's are 128 bytes before that); 0: not in the span. */
-hw_addr go_span_bits(const struct go_runtime *rt, const struct go_span *span, hw_addr at);
+/* From 1.22, slots of at most 512 bytes: where the span keeps their bits, one for each word from
+ * its start on; 0: not in the span. */
+hw_addr go_span_bits(const struct go_runtime *rt, const struct go_span *span);
 
 /* For struct hw_plugin. */
 bool go_pointers(void *handle, uint32_t heap, hw_addr start, hw_addr end, uint64_t *bits);

@@ -54,6 +54,7 @@ struct go_block_types {
 	const struct go_runtime *rt;
 	struct go_types *types;
 	uint64_t *first; /* By span: its first slot's number. One more at the end. */
+	hw_addr *bits;   /* Likewise: go_span_bits(). */
 	uint32_t *pages; /* By page of each arena: 1 + index of its span. */
 	uint32_t *slots; /* By number: what it is, how sure, how it is known. */
 	uint64_t slot_count, page_count;
@@ -145,8 +146,9 @@ static bool number_slots(struct go_block_types *b)
 
 	b->page_count = heap->arena_count * GO_ARENA_PAGES;
 	b->first = resize(b, NULL, 0, heap->span_count + 1, sizeof(*b->first));
+	b->bits = resize(b, NULL, 0, heap->span_count + 1, sizeof(*b->bits));
 	b->pages = resize(b, NULL, 0, b->page_count + 1, sizeof(*b->pages));
-	if (!b->first || !b->pages)
+	if (!b->first || !b->bits || !b->pages)
 		return false;
 	for (uint64_t i = 0, arena = 0; i < heap->span_count; i++) {
 		const struct go_span *s = &heap->spans[i];
@@ -156,6 +158,7 @@ static bool number_slots(struct go_block_types *b)
 		    !s->elemsize)
 			continue;
 		b->slot_count += s->nelems;
+		b->bits[i] = go_span_bits(b->rt, s);
 		while (s->start - heap->arenas[arena].base >= GO_ARENA)
 			arena++;
 		/* A span may reach into the next arena, whose pages follow only when its
@@ -418,6 +421,33 @@ static bool take(struct go_block_types *b, const struct go_guess *guess,
 	return true;
 }
 
+/* Where the byte of the first of its bits is. */
+static hw_addr bits_of(const struct go_block_types *b, const struct go_place *place)
+{
+	const hw_addr bits = b->bits[place->span - b->rt->heap.spans];
+
+	return bits ? bits + (place->first - place->span->start) / 64 : 0;
+}
+
+bool go_block_bits(const struct go_block_types *b, const struct go_place *place, uint64_t *ret)
+{
+	const hw_addr at = bits_of(b, place);
+	const uint64_t shift = (place->first - place->span->start) / 8 % 8;
+	const uint8_t *bytes = at ? seen(b, at) : NULL;
+	uint64_t word;
+
+	if (!bytes || seen(b, at + 8) != bytes + 8)
+		return false;
+	memcpy(&word, bytes, sizeof(word));
+	word >>= shift;
+	if (shift)
+		word |= (uint64_t)bytes[8] << (64 - shift);
+	if (place->bytes < 512)
+		word &= (UINT64_C(1) << (place->bytes / 8)) - 1;
+	*ret = word;
+	return true;
+}
+
 /* What go_guess_fits() and take() will look at. */
 static void fetch(const struct go_block_types *b, const struct go_place *place)
 {
@@ -426,12 +456,9 @@ static void fetch(const struct go_block_types *b, const struct go_place *place)
 	__builtin_prefetch(&b->slots[place->number]);
 	if (place->is_noscan)
 		return;
-	bits = seen(b, place->has_header ? place->slot
-					 : go_span_bits(b->rt, place->span, place->first));
-	if (bits) {
+	bits = seen(b, place->has_header ? place->slot : bits_of(b, place));
+	if (bits)
 		__builtin_prefetch(bits);
-		__builtin_prefetch(bits - 128);
-	}
 }
 
 static void place_next(struct go_block_types *b)
@@ -470,6 +497,7 @@ bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 		return true;
 	__builtin_prefetch(span);
 	__builtin_prefetch(&b->first[span - b->rt->heap.spans]);
+	__builtin_prefetch(&b->bits[span - b->rt->heap.spans]);
 	b->line[b->offered_count++ % LINE].guess = *guess;
 	if (b->offered_count - b->placed_count == PLACED)
 		place_next(b);
@@ -621,6 +649,8 @@ void go_block_types_free(struct go_block_types *b)
 		resize(b, b->slots, b->slot_count + 1, 0, sizeof(*b->slots));
 	if (b->pages)
 		resize(b, b->pages, b->page_count + 1, 0, sizeof(*b->pages));
+	if (b->bits)
+		resize(b, b->bits, b->rt->heap.span_count + 1, 0, sizeof(*b->bits));
 	if (b->first)
 		resize(b, b->first, b->rt->heap.span_count + 1, 0, sizeof(*b->first));
 	go_closures_free(b->closures);

@@ -162,6 +162,10 @@ bool go_known_find(struct go_types *types, const struct go_desc **known);
 const struct go_desc *go_blocks_known(const struct go_block_types *blocks, enum go_known which);
 const struct go_runtime *go_blocks_runtime(const struct go_block_types *blocks);
 bool go_blocks_word(struct go_block_types *blocks, hw_addr addr, uint64_t *ret);
+/* The pointer bits of a slot of at most 512 bytes, bit i: word i, where the span has them
+ * (from 1.22); false: elsewhere, or not at hand. */
+bool go_block_bits(const struct go_block_types *blocks, const struct go_place *place,
+		   uint64_t *ret);
 bool go_blocks_is_typed(const struct go_block_types *blocks, uint64_t number);
 /* A variable without a name that a typed pointer leads to: values that the compiler laid out. */
 bool go_blocks_add_static(struct go_block_types *blocks, const struct go_desc *desc, hw_addr addr);

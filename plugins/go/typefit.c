@@ -42,6 +42,20 @@ bool go_place_is_class_of(const struct go_runtime *rt, const struct go_place *pl
 	return all > go_class(rt, span->spanclass >> 1).below;
 }
 
+/* has_bits() where one word has them all. */
+static bool has_few_bits(struct go_block_types *blocks, const struct go_desc *desc, uint64_t bytes,
+			 uint64_t have)
+{
+	uint64_t bits, want = 0;
+
+	if (desc->head.ptrdata && (!go_desc_bits(go_block_types_cache(blocks), desc, &bits) ||
+				   !desc->head.size || desc->head.size % 8))
+		return false;
+	for (uint64_t at = 0; desc->head.ptrdata && at < bytes; at += desc->head.size)
+		want |= bits << (at / 8);
+	return have == want;
+}
+
 /* The pointer bits of the block are those of values of desc, so many bytes of them, and none
  * behind. */
 static bool has_bits(struct go_block_types *blocks, const struct go_place *place,
@@ -55,6 +69,9 @@ static bool has_bits(struct go_block_types *blocks, const struct go_place *place
 	const struct go_wanted got = {start, start + checked, have};
 	const struct go_wanted asked = {start, start + checked, want};
 
+	if (place->bytes <= 512 && desc->head.size <= place->bytes &&
+	    go_block_bits(blocks, place, have))
+		return has_few_bits(blocks, desc, bytes, have[0]);
 	memset(have, 0, used);
 	memset(want, 0, used);
 	go_wanted_span(rt, &got, place->span);

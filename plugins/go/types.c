@@ -284,6 +284,17 @@ static bool is_sane_head(const struct go_desc *desc)
 	       t->size % desc->align == 0 && (!t->ptrdata || t->size % 8 == 0);
 }
 
+static enum go_role role_of(const char *name)
+{
+	if (strncmp(name, "map.bucket[", 11) == 0)
+		return GO_ROLE_BUCKET;
+	if (strncmp(name, "sync.node[", 10) == 0)
+		return GO_ROLE_NODE;
+	if (strcmp(name, "sync.poolLocal") == 0)
+		return GO_ROLE_POOL_LOCAL;
+	return strcmp(name, "sync.entry") == 0 ? GO_ROLE_ENTRY : GO_ROLE_NONE;
+}
+
 static struct go_desc *read_desc(struct go_types *types, hw_addr addr, uint32_t depth)
 {
 	struct go_desc found = {0};
@@ -297,6 +308,7 @@ static struct go_desc *read_desc(struct go_types *types, hw_addr addr, uint32_t 
 	found.name = name_of(types, &found, depth);
 	if (!found.name)
 		return NULL;
+	found.role = role_of(found.name);
 	desc = go_types_room(types, sizeof(*desc));
 	if (!desc || !grow_list(types)) {
 		types->is_broken = true;

@@ -43,7 +43,16 @@ struct go_slot {
 	hw_addr elem;  /* Of a pointer, slice or channel: what it leads to; 0: not known. */
 };
 
-/* One descriptor. It does not move, and nothing but the slots is added later. */
+/* Types of the library that are more than they say: by name. */
+enum go_role {
+	GO_ROLE_NONE = 0,
+	GO_ROLE_BUCKET,     /* map.bucket[K]V, to 1.23. */
+	GO_ROLE_ENTRY,      /* sync.entry. */
+	GO_ROLE_NODE,       /* sync.node[K,V]. */
+	GO_ROLE_POOL_LOCAL, /* sync.poolLocal. */
+};
+
+/* One descriptor. It does not move, and nothing but slots and bits is added later. */
 struct go_desc {
 	struct go_type head;
 	uint32_t index; /* Its number in the cache, from 1. */
@@ -65,6 +74,9 @@ struct go_desc {
 	const struct go_field_desc *fields;
 	const struct go_slot *slots; /* For go_desc_slots(). */
 	uint8_t slots_state;
+	uint8_t role;       /* enum go_role */
+	uint8_t bits_state; /* For go_desc_bits(). */
+	uint64_t bits;
 };
 
 /* Descriptors by address, kept with what was refused. Growing it is for one thread at a
@@ -90,6 +102,9 @@ const struct go_desc *go_types_itab(struct go_types *types, hw_addr itab,
 const struct go_desc *go_types_held(struct go_types *types, bool has_methods, hw_addr word);
 /* Is the second word of an interface that holds such a value the value itself? */
 bool go_desc_is_direct(const struct go_types *types, const struct go_desc *desc);
+/* typebits.c: the pointers of one value of at most 512 bytes, bit i: word i. False: of a larger
+ * one, or its mask cannot be had. */
+bool go_desc_bits(struct go_types *types, const struct go_desc *desc, uint64_t *ret);
 /* The import path of a named type's package; false when it has none. */
 bool go_desc_package(const struct go_types *types, const struct go_desc *desc, char *buf,
 		     uint64_t size);

@@ -60,7 +60,7 @@ static const struct go_desc *node_behind(struct go_block_types *blocks, const st
 	char name[GO_NAME_MAX];
 	uint8_t is_entry;
 
-	if (strncmp(desc->name, "sync.node[", 10) != 0)
+	if (desc->role != GO_ROLE_NODE)
 		return desc;
 	if (!go_u8(go_blocks_runtime(blocks), at, &is_entry) || is_entry > 1)
 		return NULL;
@@ -88,7 +88,7 @@ static bool spread_pointer(struct go_block_types *blocks, const struct go_slot *
 
 	if (!desc)
 		return true;
-	if (strcmp(desc->name, "sync.poolLocal") == 0)
+	if (desc->role == GO_ROLE_POOL_LOCAL)
 		return spread_pool(blocks, desc, at, word);
 	if (inside && desc->head.size)
 		return offer_part(blocks, GO_FORM_VALUE, desc, word, desc->head.size, inside);
@@ -172,13 +172,13 @@ bool go_spread_interface(struct go_block_types *blocks, hw_addr addr, bool *is_o
  * elements have no pointers (mapextra then keeps it alive). */
 static bool is_bucket(const struct go_desc *desc)
 {
-	return strncmp(desc->name, "map.bucket[", 11) == 0 && desc->head.size > 16;
+	return desc->role == GO_ROLE_BUCKET && desc->head.size > 16;
 }
 
 /* sync/map.go, to 1.23: what an entry points at is of no use to anybody else. */
 static bool is_entry(const struct go_desc *desc)
 {
-	return strcmp(desc->name, "sync.entry") == 0;
+	return desc->role == GO_ROLE_ENTRY;
 }
 
 static bool spread_one(struct go_block_types *blocks, const struct go_desc *desc,
