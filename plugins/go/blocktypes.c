@@ -179,13 +179,18 @@ static bool number_slots(struct go_block_types *b)
 	return b->slots != NULL;
 }
 
-static const struct go_span *span_at(const struct go_block_types *b, hw_addr addr)
+/* The arena that covers an address, or the number of arenas. */
+static uint64_t arena_at(const struct go_heap *heap, hw_addr addr)
 {
-	const struct go_heap *heap = &b->rt->heap;
-	uint64_t low = 0, high = heap->arena_count, page;
-	uint32_t span;
+	uint64_t low = 0, high = heap->arena_count;
 
-	while (low < high) {
+	if (!high)
+		return 0;
+	/* Most lie one behind the other. */
+	low = (addr - heap->arenas[0].base) / GO_ARENA;
+	if (low < high && addr - heap->arenas[low].base < GO_ARENA)
+		return low;
+	for (low = 0; low < high;) {
 		const uint64_t middle = low + (high - low) / 2;
 
 		if (heap->arenas[middle].base <= addr)
@@ -193,10 +198,19 @@ static const struct go_span *span_at(const struct go_block_types *b, hw_addr add
 		else
 			high = middle;
 	}
-	if (!low || addr - heap->arenas[low - 1].base >= GO_ARENA)
+	return low && addr - heap->arenas[low - 1].base < GO_ARENA ? low - 1 : heap->arena_count;
+}
+
+static const struct go_span *span_at(const struct go_block_types *b, hw_addr addr)
+{
+	const struct go_heap *heap = &b->rt->heap;
+	const uint64_t arena = arena_at(heap, addr);
+	uint32_t span;
+
+	if (arena == heap->arena_count)
 		return NULL;
-	page = (addr - heap->arenas[low - 1].base) >> GO_PAGE_SHIFT;
-	span = b->pages[(low - 1) * GO_ARENA_PAGES + page];
+	span =
+	    b->pages[arena * GO_ARENA_PAGES + ((addr - heap->arenas[arena].base) >> GO_PAGE_SHIFT)];
 	return span ? &heap->spans[span - 1] : NULL;
 }
 
@@ -215,18 +229,22 @@ static void fill_place(const struct go_block_types *b, const struct go_span *spa
 	}
 }
 
-bool go_block_place(const struct go_block_types *b, hw_addr addr, struct go_place *ret)
+static bool place_in(const struct go_block_types *b, const struct go_span *span, hw_addr addr,
+		     struct go_place *ret)
 {
-	const struct go_span *span = span_at(b, addr);
-	uint64_t slot;
+	const uint64_t slot = (addr - span->start) / span->elemsize;
 
-	if (!span)
-		return false;
-	slot = (addr - span->start) / span->elemsize;
 	if (slot >= span->nelems)
 		return false;
 	fill_place(b, span, slot, ret);
 	return true;
+}
+
+bool go_block_place(const struct go_block_types *b, hw_addr addr, struct go_place *ret)
+{
+	const struct go_span *span = span_at(b, addr);
+
+	return span && place_in(b, span, addr, ret);
 }
 
 /* The different types. */
@@ -498,6 +516,7 @@ bool go_blocks_offer(struct go_block_types *b, const struct go_guess *guess)
 	__builtin_prefetch(span);
 	__builtin_prefetch(&b->first[span - b->rt->heap.spans]);
 	__builtin_prefetch(&b->bits[span - b->rt->heap.spans]);
+	b->line[b->offered_count % LINE].place.span = span;
 	b->line[b->offered_count++ % LINE].guess = *guess;
 	if (b->offered_count - b->placed_count == PLACED)
 		place_next(b);
