@@ -97,7 +97,7 @@ def at_rest(pid):
 
 
 # What a channel or map is called when nothing that was read says of what.
-GENERIC = {b"runtime.hchan": b"chan ", b"runtime.hmap": b"map["}
+GENERIC = {b"runtime.hchan": (b"chan ", b"<-chan ", b"chan<- "), b"runtime.hmap": b"map["}
 
 
 def without_types(lines, others):
