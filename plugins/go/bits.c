@@ -117,22 +117,6 @@ bool go_wanted_type(const struct go_runtime *rt, const struct go_wanted *w, hw_a
 	return true;
 }
 
-static const struct go_arena *arena_of(const struct go_runtime *rt, hw_addr addr)
-{
-	uint64_t low = 0, high = rt->heap.arena_count;
-
-	while (low < high) { /* The first one above addr. */
-		uint64_t middle = low + (high - low) / 2;
-
-		if (rt->heap.arenas[middle].base <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && addr - rt->heap.arenas[low - 1].base < GO_ARENA ? &rt->heap.arenas[low - 1]
-								      : NULL;
-}
-
 /* 1.12 to 1.19, for words of one arena. */
 static bool mark_two_bits(const struct go_runtime *rt, const struct go_wanted *w,
 			  const struct go_arena *arena, hw_addr from, hw_addr to)
@@ -160,7 +144,7 @@ static void mark_by_arena(const struct go_runtime *rt, const struct go_wanted *w
 	from = from > w->start ? from : w->start;
 	to = to < w->end ? to : w->end;
 	while (from < to) {
-		const struct go_arena *arena = arena_of(rt, from);
+		const struct go_arena *arena = go_arena_find(&rt->heap, from);
 		hw_addr end = (from & ~(GO_ARENA - 1)) + GO_ARENA;
 		bool ok = false;
 
@@ -179,7 +163,7 @@ static void mark_by_arena(const struct go_runtime *rt, const struct go_wanted *w
 
 static bool has_inline_marks(const struct go_runtime *rt, const struct go_span *span)
 {
-	const struct go_arena *arena = arena_of(rt, span->start);
+	const struct go_arena *arena = go_arena_find(&rt->heap, span->start);
 	uint64_t page;
 	uint8_t byte;
 

@@ -179,38 +179,16 @@ static bool number_slots(struct go_block_types *b)
 	return b->slots != NULL;
 }
 
-/* The arena that covers an address, or the number of arenas. */
-static uint64_t arena_at(const struct go_heap *heap, hw_addr addr)
-{
-	uint64_t low = 0, high = heap->arena_count;
-
-	if (!high)
-		return 0;
-	/* Most lie one behind the other. */
-	low = (addr - heap->arenas[0].base) / GO_ARENA;
-	if (low < high && addr - heap->arenas[low].base < GO_ARENA)
-		return low;
-	for (low = 0; low < high;) {
-		const uint64_t middle = low + (high - low) / 2;
-
-		if (heap->arenas[middle].base <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && addr - heap->arenas[low - 1].base < GO_ARENA ? low - 1 : heap->arena_count;
-}
-
 static const struct go_span *span_at(const struct go_block_types *b, hw_addr addr)
 {
 	const struct go_heap *heap = &b->rt->heap;
-	const uint64_t arena = arena_at(heap, addr);
+	const struct go_arena *arena = go_arena_find(heap, addr);
 	uint32_t span;
 
-	if (arena == heap->arena_count)
+	if (!arena)
 		return NULL;
-	span =
-	    b->pages[arena * GO_ARENA_PAGES + ((addr - heap->arenas[arena].base) >> GO_PAGE_SHIFT)];
+	span = b->pages[(uint64_t)(arena - heap->arenas) * GO_ARENA_PAGES +
+			((addr - arena->base) >> GO_PAGE_SHIFT)];
 	return span ? &heap->spans[span - 1] : NULL;
 }
 
@@ -483,7 +461,8 @@ static void place_next(struct go_block_types *b)
 {
 	struct offered *o = &b->line[b->placed_count++ % LINE];
 
-	o->is_refused = !go_block_place(b, o->guess.at, &o->place) || o->guess.at < o->place.first;
+	o->is_refused =
+	    !place_in(b, o->place.span, o->guess.at, &o->place) || o->guess.at < o->place.first;
 	if (!o->is_refused)
 		fetch(b, &o->place);
 }

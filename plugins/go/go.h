@@ -251,6 +251,8 @@ bool go_find_globals(struct go *go, struct go_runtime *rt);
 /* spans.c: arenas and spans. False when out of memory or stopped. */
 bool go_read_heap(struct go *go, struct go_runtime *rt);
 void go_heap_clear(struct go_runtime *rt);
+/* The arena that covers addr; NULL when there is none. */
+const struct go_arena *go_arena_find(const struct go_heap *heap, hw_addr addr);
 /* The span that holds addr, of any state but dead; NULL when there is none. */
 const struct go_span *go_span_find(const struct go_runtime *rt, hw_addr addr);
 /* Index of the first span that ends above addr; span_count when there is none. */

@@ -130,12 +130,18 @@ static bool read_arenas(struct go *go, struct go_runtime *rt)
 	return true;
 }
 
-static const struct go_arena *arena_of(const struct go_heap *heap, hw_addr addr)
+const struct go_arena *go_arena_find(const struct go_heap *heap, hw_addr addr)
 {
 	uint64_t low = 0, high = heap->arena_count;
 
-	while (low < high) {
-		uint64_t middle = (low + high) / 2;
+	if (!high)
+		return NULL;
+	/* Most lie one behind the other. */
+	low = (addr - heap->arenas[0].base) / GO_ARENA;
+	if (low < high && addr - heap->arenas[low].base < GO_ARENA)
+		return &heap->arenas[low];
+	for (low = 0; low < high;) {
+		const uint64_t middle = low + (high - low) / 2;
 
 		if (heap->arenas[middle].base <= addr)
 			low = middle + 1;
@@ -150,7 +156,7 @@ static const struct go_arena *arena_of(const struct go_heap *heap, hw_addr addr)
 /* All of [start, start + bytes) lies in arenas, which must follow each other. */
 static bool in_arenas(const struct go_heap *heap, hw_addr start, uint64_t bytes)
 {
-	const struct go_arena *arena = arena_of(heap, start);
+	const struct go_arena *arena = go_arena_find(heap, start);
 	const struct go_arena *end = heap->arenas + heap->arena_count;
 	hw_addr last = start + bytes - 1;
 
@@ -174,7 +180,7 @@ static bool is_sound(const struct go_runtime *rt, const struct go_span *s)
 /* Does the arena's own table name this mspan for the span's first page? */
 static bool is_listed(const struct go_runtime *rt, const struct go_span *s)
 {
-	const struct go_arena *arena = arena_of(&rt->heap, s->start);
+	const struct go_arena *arena = go_arena_find(&rt->heap, s->start);
 	uint64_t page = (s->start - arena->base) >> GO_PAGE_SHIFT;
 	uint64_t word;
 

@@ -39,20 +39,12 @@ static void check_table(const struct go_runtime *rt)
 	}
 }
 
-static const struct go_arena *arena_of(const struct go_runtime *rt, hw_addr addr)
-{
-	for (uint64_t a = 0; a < rt->heap.arena_count; a++)
-		if (addr - rt->heap.arenas[a].base < GO_ARENA)
-			return &rt->heap.arenas[a];
-	return NULL;
-}
-
 /* Every page of a span in use belongs to it, also by the arena's table. */
 static void check_pages(const struct go_runtime *rt, const struct go_span *s)
 {
 	for (uint64_t p = 0; p < s->npages; p++) {
 		hw_addr page = s->start + (p << GO_PAGE_SHIFT);
-		const struct go_arena *arena = arena_of(rt, page);
+		const struct go_arena *arena = go_arena_find(&rt->heap, page);
 		uint64_t word = 0;
 
 		if (arena &&
@@ -73,7 +65,7 @@ static void check_pages(const struct go_runtime *rt, const struct go_span *s)
 /* pageInUse has the bit of a span's first page exactly while it is in use. */
 static void check_in_use(const struct go_runtime *rt, const struct go_span *s)
 {
-	const struct go_arena *arena = arena_of(rt, s->start);
+	const struct go_arena *arena = go_arena_find(&rt->heap, s->start);
 	uint64_t page = arena ? (s->start - arena->base) >> GO_PAGE_SHIFT : 0;
 	uint8_t bits;
 
