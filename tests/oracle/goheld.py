@@ -18,7 +18,7 @@ import godropped  # noqa: E402
 import godump  # noqa: E402
 import gosuite  # noqa: E402
 from dump import Failed  # noqa: E402
-from gotyped import Memory, listed  # noqa: E402
+from gotyped import Memory, listed, sole_root  # noqa: E402
 
 # The groups, in the order of their end, and how many sudogs (the record of one wait) only its goroutines hold:
 # the runtime keeps those for later. Of a queue that the collector looks into (that of a
@@ -111,10 +111,8 @@ def retained(heapwalk, core, function):
 
 def only_a_processor_has(heapwalk, core, addr):
     """What a P grew out of meanwhile is freed with the group and is none of its: its list of timers (time.Sleep)."""
-    data = ask(heapwalk, "why", str(core), f"{addr:#x}")
-    roots = [path["steps"][0]["root"] for path in data["paths"]]
-    return data["search"]["complete"] and len(roots) == 1 and roots[0]["kind"] == "special" and \
-        roots[0]["name"].startswith("runtime.p ")
+    root = sole_root(heapwalk, core, addr)
+    return root is not None and root["kind"] == "special" and root["name"].startswith("runtime.p ")
 
 
 def check_group(heapwalk, fixture, group, minor):

@@ -116,14 +116,20 @@ def describe(what, which, live):
         yield f"{what}: {len(at)} of {size} bytes, first {min(at):#x}"
 
 
-def only_a_worker_has(heapwalk, core, addr):
-    """A worker of the collector's that has lost its P ends with the next cycle (to 1.15, runtime/mgc.go,
-    gcBgMarkWorker), and only its frame had what it parks with."""
+def sole_root(heapwalk, core, addr):
+    """The one root that holds a block, as `why` gives it; None: several do, or the search was cut short."""
     answer = json.loads(subprocess.run([str(heapwalk), "why", str(core), f"{addr:#x}", "--json"],
                                        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600,
                                        check=True).stdout)["data"]
-    return answer["search"]["complete"] and [path["steps"][0]["root"]["function"] for path in answer["paths"]] == [
-        "runtime.gcBgMarkWorker"]
+    roots = [path["steps"][0]["root"] for path in answer["paths"]]
+    return roots[0] if answer["search"]["complete"] and len(roots) == 1 else None
+
+
+def only_a_worker_has(heapwalk, core, addr):
+    """A worker of the collector's that has lost its P ends with the next cycle (to 1.15, runtime/mgc.go,
+    gcBgMarkWorker), and only its frame had what it parks with."""
+    root = sole_root(heapwalk, core, addr)
+    return root is not None and root["function"] == "runtime.gcBgMarkWorker"
 
 
 def check(build, go, variant, folder):
