@@ -302,12 +302,13 @@ fuzz-run: tests
 bench: all fixtures $(BENCHES)
 	@python3 -B tests/bench/run.py $(BUILD)
 	@python3 -B tests/bench/go.py $(BUILD)
+	@python3 -B tests/bench/live.py $(BUILD) $(LIVE_ARGS)
 
 # References, leaks and roots on five shapes of graph; GRAPH_ARGS names shapes and sizes.
 bench-graph: all $(BENCHES)
 	@python3 -B tests/bench/graph.py $(BUILD) $(GRAPH_ARGS)
 
-# How long a process stands still; LIVE_ARGS names sizes in MiB.
+# The last of them alone: how long a process stands still; LIVE_ARGS names sizes in MiB.
 bench-live: all fixtures $(BENCHES)
 	@python3 -B tests/bench/live.py $(BUILD) $(LIVE_ARGS)
 
