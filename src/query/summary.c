@@ -101,7 +101,22 @@ static void consider(struct hw_summary *s, enum hw_remark_kind kind, const struc
 	g_array_append_val(s->remarks, remark);
 }
 
-static void remark_on_heap(struct hw_summary *s, const struct hw_heap *heap)
+/* Of everything that the heaps have handed out or could: less than a percent of it is no answer to
+ * where the memory is, however much of a small heap it may be. */
+static uint64_t worth_saying(struct hw_session *session)
+{
+	uint32_t count = hw_heaps_count(session->heaps);
+	uint64_t used = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct hw_heap *heap = hw_heaps_at(session->heaps, i);
+
+		used += heap->ledger.mapped - heap->ledger.bytes[HW_ROW_UNTOUCHED];
+	}
+	return MAX(256 << 10, used / 100);
+}
+
+static void remark_on_heap(struct hw_summary *s, const struct hw_heap *heap, uint64_t floor)
 {
 	const uint64_t *bytes = heap->ledger.bytes, mapped = heap->ledger.mapped;
 	const uint64_t used = mapped - bytes[HW_ROW_UNTOUCHED];
@@ -111,9 +126,9 @@ static void remark_on_heap(struct hw_summary *s, const struct hw_heap *heap)
 	/* The rest is a statement about the program: only from exact numbers. */
 	if (heap->confidence != HW_EXACT)
 		return;
-	consider(s, HW_REMARK_RETAINED, heap, bytes[HW_ROW_FREE], used, 10, 256 << 10);
-	consider(s, HW_REMARK_CACHED, heap, bytes[HW_ROW_CACHED], used, 5, 256 << 10);
-	consider(s, HW_REMARK_OVERHEAD, heap, bytes[HW_ROW_OVERHEAD], used, 20, 256 << 10);
+	consider(s, HW_REMARK_RETAINED, heap, bytes[HW_ROW_FREE], used, 10, floor);
+	consider(s, HW_REMARK_CACHED, heap, bytes[HW_ROW_CACHED], used, 5, floor);
+	consider(s, HW_REMARK_OVERHEAD, heap, bytes[HW_ROW_OVERHEAD], used, 20, floor);
 }
 
 /* Largest first; reserved address space last, since it is no memory in use. */
@@ -144,9 +159,10 @@ static void make_remarks(struct hw_summary *s, struct hw_session *session)
 {
 	uint32_t count = hw_heaps_count(session->heaps);
 	uint64_t slack = difference(s->heap_mappings, s->heap_mapped);
+	uint64_t floor = worth_saying(session);
 
 	for (uint32_t i = 0; i < count; i++)
-		remark_on_heap(s, hw_heaps_at(session->heaps, i));
+		remark_on_heap(s, hw_heaps_at(session->heaps, i), floor);
 	if (count)
 		consider(s, HW_REMARK_ANON, NULL, unclaimed(session->memory), s->maps.bytes, 10,
 			 1 << 20);

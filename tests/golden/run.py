@@ -221,6 +221,23 @@ def test_levels_add_up(hw, cores):
             check(sum(a["mapped"] for a in heap["arenas"]) == heap["mapped"], f"{label}: arenas")
 
 
+def test_what_stands_out(hw, cores):
+    """A heap is said to keep free memory if it is a tenth of what it uses, and of any weight in all."""
+    said = set()
+    for core in (cores.python, cores.sleep):
+        heaps = hw.json("heaps", core)["data"]["heaps"]
+        used = [h["mapped"] - h["bytes"]["untouched"] for h in heaps]
+        floor = max(256 << 10, sum(used) // 100)
+        wanted = {f"{free * 100 / of:.0f} % of {heap['plugin']}:{heap['name']}"
+                  for heap, of in zip(heaps, used)
+                  if (free := heap["bytes"]["free"]) >= max(floor, of / 10)}
+        text = " ".join(hw.text("summary", core).split())
+        found = set(re.findall(r"(\d+ % of \S+) is free but retained", text))
+        check(found == wanted, f"{core}: {found} instead of {wanted}")
+        said |= found
+    check(said, "nothing stands out anywhere")
+
+
 def test_blocks_match_the_ledger(hw, cores):
     for core in (cores.python, cores.sleep):
         count, size = {}, {}
