@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fails when a file includes a header of a stage after its own, or a plugin reaches
 # past <heapwalk/>. The list of stages, first stage first:
-layers="base target memory module heap graph query report"
+layers="base target memory module heap graph query report command"
 rank() {
 	i=0
 	for l in $layers; do
