@@ -243,7 +243,7 @@ static bool read_peer(const char *line, const char *end, struct hw_peer *ret)
 	ret->pid = (int32_t)pid;
 	ret->rss = rss << 10;
 	ret->anon = anon << 10;
-	ret->command = g_utf8_make_valid(line, end - line);
+	ret->command = g_strdelimit(g_utf8_make_valid(line, end - line), "\r", '\n');
 	return true;
 }
 
@@ -252,6 +252,13 @@ static int compare_peers(const void *a, const void *b)
 	const struct hw_peer *x = a, *y = b;
 
 	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static uint32_t read_count(const char *text)
+{
+	uint64_t value;
+
+	return text && read_number(&text, 10, &value) && value <= LINES_MOST ? (uint32_t)value : 0;
 }
 
 static bool read_peers(struct hw_accounts *accounts, const char *text, struct hw_notes *notes)
@@ -287,6 +294,7 @@ struct hw_accounts *hw_accounts_new(hw_text_fn text, void *arg, struct hw_notes 
 	accounts->status_rss = find_value(status, "VmRSS", 1024);
 	accounts->page_tables = find_value(status, "VmPTE", 1024);
 	accounts->locked = find_value(status, "VmLck", 1024);
+	accounts->peers_unread = read_count(text(arg, "processes.unread"));
 	read_cgroup(accounts, text, arg);
 	if ((!smaps || read_smaps(accounts, smaps, notes)) &&
 	    read_peers(accounts, text(arg, "processes"), notes))

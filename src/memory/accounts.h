@@ -61,6 +61,7 @@ struct hw_accounts {
 	struct hw_cgroup cgroup;
 	struct hw_peer *peers; /* All processes of the cgroup, this one too, by pid. */
 	uint32_t peer_count;
+	uint32_t peers_unread; /* Besides: they may have memory, but it could not be asked for. */
 	/* Private. */
 	size_t vma_room, peer_room;
 };
@@ -71,7 +72,8 @@ struct hw_accounts {
  *   memory.usage_in_bytes, memory.limit_in_bytes, memory.kmem.usage_in_bytes,
  *   memory.kmem.tcp.usage_in_bytes, memory.stat                          cgroup v1
  *   processes                      one line a process of the cgroup: pid, Rss kB, Pss_Anon kB,
- *                                  command */
+ *                                  command, its line ends as CR
+ *   processes.unread               how many more there are */
 typedef const char *(*hw_text_fn)(void *arg, const char *name);
 
 /* Lines that cannot be read are damage in notes and left out. NULL: out of memory, in which

@@ -282,6 +282,7 @@ static void kernel_json(struct hw_answer *a, const struct hw_summary *s)
 	hw_answer_field(a, "kernel_stack", NULL, known_size(c->cgroup.kernel_stack));
 	hw_answer_field(a, "page_tables", NULL, known_size(c->cgroup.page_tables));
 	hw_answer_field(a, "swap", NULL, known_size(c->cgroup.swap));
+	hw_answer_field(a, "processes_unread", NULL, hw_count(c->peers_unread));
 	hw_answer_table(a, "processes", NULL, columns, G_N_ELEMENTS(columns));
 	for (uint32_t i = 0; i < c->peer_count; i++) {
 		const struct hw_peer *p = &c->peers[i];
@@ -294,6 +295,16 @@ static void kernel_json(struct hw_answer *a, const struct hw_summary *s)
 	hw_answer_end(a);
 }
 
+/* Largest first. */
+static int compare_peers(const void *a, const void *b)
+{
+	const struct hw_peer *x = *(struct hw_peer *const *)a, *y = *(struct hw_peer *const *)b;
+
+	if (x->rss != y->rss)
+		return x->rss > y->rss ? -1 : 1;
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
 static void peers_text(struct hw_answer *a, const struct hw_accounts *c, int32_t pid)
 {
 	static const struct hw_column columns[] = {
@@ -301,23 +312,31 @@ static void peers_text(struct hw_answer *a, const struct hw_accounts *c, int32_t
 	    {NULL, "pid", HW_KIND_ID, 0},
 	    {NULL, "RSS", HW_KIND_SIZE, 0},
 	};
+	g_autoptr(GPtrArray) others = g_ptr_array_new();
 
-	if (c->peer_count < 2)
-		return;
-	hw_answer_gap(a);
-	hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
-	for (uint32_t i = 0; i < c->peer_count && i < PEERS_SHOWN; i++) {
-		const struct hw_peer *p = &c->peers[i];
-		const struct hw_value row[] = {hw_text(p->command), hw_id((uint64_t)p->pid),
-					       hw_size(p->rss)};
+	for (uint32_t i = 0; i < c->peer_count; i++)
+		if (c->peers[i].pid != pid)
+			g_ptr_array_add(others, &c->peers[i]);
+	g_ptr_array_sort(others, compare_peers);
+	if (others->len) {
+		hw_answer_gap(a);
+		hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
+		for (guint i = 0; i < others->len && i < PEERS_SHOWN; i++) {
+			const struct hw_peer *p = others->pdata[i];
+			const struct hw_value row[] = {
+			    hw_text(p->command), hw_id((uint64_t)p->pid), hw_size(p->rss)};
 
-		if (p->pid != pid)
 			hw_answer_row(a, row);
+		}
+		hw_answer_table_end(a);
 	}
-	hw_answer_table_end(a);
-	if (c->peer_count > PEERS_SHOWN)
-		hw_answer_line(a, HW_TONE_PLAIN, "  and %u more processes (--json has all)",
-			       c->peer_count - PEERS_SHOWN);
+	if (others->len > PEERS_SHOWN)
+		hw_answer_line(a, HW_TONE_PLAIN, "  and %u more, each smaller (--json has all)",
+			       others->len - PEERS_SHOWN);
+	if (c->peers_unread)
+		hw_answer_line(a, HW_TONE_WARN,
+			       "  %u more could not be asked: what they have is unexplained above",
+			       c->peers_unread);
 }
 
 /* From what monitors show down to the heaps. */

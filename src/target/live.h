@@ -98,10 +98,11 @@ enum live_state {
 
 struct hw_process {
 	int32_t pid;
+	pid_t alive; /* A thread that has not ended: pid, but where the first thread has. */
 	struct hw_process_options options;
 	uint64_t start_time; /* Field 22 of stat: tells a reused pid. */
 	int pidfd;
-	int dir;     /* /proc/PID */
+	int dir;     /* /proc/PID, or that of the thread that has not ended. */
 	int mem;     /* Reopened at every stop: exec gives the process other memory. */
 	int pagemap; /* The same. */
 	char *command;
@@ -293,6 +294,10 @@ void live_learn_clear(struct hw_process *process);
 
 /* live_kernel.c: texts of the kernel, into process->texts. */
 void live_text(struct hw_process *process, const char *name, char *text); /* Takes text. */
+/* /proc/PID, or that of a thread that has not ended where the first one has; *alive_ret is its number.
+ * -1: there is none. To be closed. */
+int live_open_dir(int32_t pid, pid_t *alive_ret);
+
 void live_kernel_before(struct hw_process *process); /* What may take its time. */
 void live_kernel_now(struct hw_process *process);    /* What must fit the pages. */
 char *live_cgroup_dir(int dir, bool *is_v2_ret);     /* dir: of a process; NULL: none. */

@@ -109,7 +109,7 @@ static void read_batch(struct batch *batch)
 
 	memset(batch->refused, 0, sizeof(batch->refused));
 	do
-		got = process_vm_readv(batch->process->pid, &to, 1, batch->from, batch->count, 0);
+		got = process_vm_readv(batch->process->alive, &to, 1, batch->from, batch->count, 0);
 	while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == ESRCH)
 		batch->process->is_gone = true;

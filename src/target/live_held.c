@@ -26,7 +26,7 @@ bool live_is_locked(const struct hw_process *process)
 			from[k] = (struct iovec){(void *)(uintptr_t)locks[k].addr, locks[k].size};
 		}
 		/* What cannot be read any more is no lock. */
-		if (process_vm_readv(process->pid, to, n, from, n, 0) <= 0)
+		if (process_vm_readv(process->alive, to, n, from, n, 0) <= 0)
 			continue;
 		for (uint32_t k = 0; k < n; k++)
 			if (words[k])

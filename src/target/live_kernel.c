@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PEERS_MOST 1000 /* Processes of a cgroup that are asked. */
-#define DEPTH_MOST 8    /* Cgroups below it. */
+#define DEPTH_MOST 64   /* Cgroups below it. */
 #define FDS_MOST   20000
 #define UNLIMITED  ((uint64_t)1 << 60) /* Version 1 says 2^63 less a page. */
 #define PATHS_MOST 200                 /* Kinds of open files that are listed. */
@@ -100,49 +100,56 @@ char *live_cgroup_dir(int dir, bool *is_v2_ret)
 	return NULL;
 }
 
-static void add_peer(GString *list, int32_t pid)
+/* A line for a process. False: it has memory, but we may not ask how much. */
+static bool add_peer(GString *list, int32_t pid)
 {
-	char name[32];
 	uint64_t rss = 0, anon = 0;
 	g_autofree char *rollup = NULL;
 	g_autofree char *comm = NULL;
-	int dir;
+	pid_t alive;
+	int dir = live_open_dir(pid, &alive);
+	bool is_denied;
 
-	g_snprintf(name, sizeof(name), "/proc/%d", pid);
-	dir = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return;
+		return true;
 	rollup = live_read(dir, "smaps_rollup", NULL);
+	is_denied = !rollup && (errno == EACCES || errno == EPERM);
 	comm = live_read(dir, "comm", NULL);
 	close(dir);
 	if (!rollup || !live_field(rollup, "Rss", &rss))
-		return;
+		return !is_denied;
 	live_field(rollup, "Pss_Anon", &anon);
+	/* A name may have line ends, too. */
 	g_string_append_printf(list, "%d %" PRIu64 " %" PRIu64 " %s\n", pid, rss, anon,
-			       comm ? g_strchomp(comm) : "?");
+			       comm ? g_strdelimit(g_strchomp(comm), "\n", '\r') : "?");
+	return true;
 }
 
+struct peers {
+	GString *list;
+	unsigned count;
+	unsigned unread; /* Of count: are not in list, although they may have memory. */
+};
+
 /* The processes of a cgroup and of those below it. */
-static void add_peers(GString *list, int parent, const char *name, unsigned *count, unsigned depth)
+static void add_peers(struct peers *peers, int parent, const char *name, unsigned depth)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	g_autofree char *procs = fd >= 0 ? live_read(fd, "cgroup.procs", NULL) : NULL;
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
-	for (const char *at = procs; at && *at && *count < PEERS_MOST;) {
+	for (const char *at = procs; at && *at;) {
 		int32_t pid = (int32_t)strtol(at, NULL, 10);
 
-		if (pid > 0) {
-			add_peer(list, pid);
-			++*count;
-		}
+		if (pid > 0 && (peers->count++ >= PEERS_MOST || !add_peer(peers->list, pid)))
+			peers->unread++;
 		at = strchr(at, '\n');
 		at = at ? at + 1 : NULL;
 	}
-	while (dir && depth < DEPTH_MOST && *count < PEERS_MOST && (entry = readdir(dir)))
+	while (dir && depth < DEPTH_MOST && (entry = readdir(dir)))
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			add_peers(list, fd, entry->d_name, count, depth + 1);
+			add_peers(peers, fd, entry->d_name, depth + 1);
 	if (dir)
 		closedir(dir);
 }
@@ -217,12 +224,12 @@ static char *read_arguments(const struct hw_process *process)
 
 void live_kernel_before(struct hw_process *process)
 {
-	unsigned count = 0;
-	GString *list = g_string_new(NULL);
+	struct peers peers = {.list = g_string_new(NULL)};
 
 	if (process->cgroup)
-		add_peers(list, AT_FDCWD, process->cgroup, &count, 0);
-	live_text(process, "processes", g_string_free(list, FALSE));
+		add_peers(&peers, AT_FDCWD, process->cgroup, 0);
+	live_text(process, "processes", g_string_free(peers.list, FALSE));
+	live_text(process, "processes.unread", g_strdup_printf("%u\n", peers.unread));
 	live_text(process, "cmdline", read_arguments(process));
 	live_text(process, "limits", live_read(process->dir, "limits", NULL));
 	live_text(process, "cgroup", live_read(process->dir, "cgroup", NULL));

@@ -5,8 +5,7 @@
 #include "base/array.h"
 #include "target/live.h"
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,8 +73,23 @@ static bool look_at(struct hw_process *process, struct flags *flags, hw_addr sta
 	return true;
 }
 
+/* "start-end …" of a mapping. sscanf() would count the rest of the text at every line. */
+static bool parse_head(const char *line, hw_addr *start_ret, hw_addr *end_ret)
+{
+	char *next;
+	hw_addr start = strtoull(line, &next, 16);
+
+	if (next == line || *next != '-')
+		return false;
+	*start_ret = start;
+	*end_ret = MAX(start, strtoull(next + 1, NULL, 16));
+	return true;
+}
+
 void live_lazy_now(struct hw_process *process)
 {
+	static const char key[] = "LazyFree:";
+
 	const char *line = g_hash_table_lookup(process->texts, "smaps");
 	struct flags flags = {.fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC),
 			      .first = UINT64_MAX};
@@ -84,19 +98,12 @@ void live_lazy_now(struct hw_process *process)
 
 	process->lazy_count = 0;
 	while (flags.fd >= 0 && line) {
-		hw_addr from, to;
-		uint64_t kib = 0;
-
 		line += *line == '\n';
-		if (*line >= 'A' && *line <= 'Z') {
-			if (sscanf(line, "LazyFree: %" SCNu64, &kib) == 1 && kib) {
-				pages += (end - start) / HW_PAGE;
-				if (pages > PAGES_MOST || !look_at(process, &flags, start, end))
-					break;
-			}
-		} else if (sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) == 2) {
-			start = from;
-			end = MAX(from, to);
+		if (!parse_head(line, &start, &end) && !strncmp(line, key, sizeof(key) - 1) &&
+		    strtoull(line + sizeof(key) - 1, NULL, 10)) {
+			pages += (end - start) / HW_PAGE;
+			if (pages > PAGES_MOST || !look_at(process, &flags, start, end))
+				break;
 		}
 		line = strchr(line, '\n');
 	}

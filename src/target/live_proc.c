@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "target/live.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -87,6 +88,54 @@ bool live_start_time(int dir, uint64_t *ret, char *state_ret)
 	}
 	*ret = strtoull(at, NULL, 10);
 	return true;
+}
+
+static int open_dir(const char *pid)
+{
+	char path[300];
+
+	g_snprintf(path, sizeof(path), "/proc/%s", pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool has_ended(int dir)
+{
+	uint64_t start;
+	char state = 'X';
+
+	live_start_time(dir, &start, &state);
+	return state == 'Z' || state == 'X';
+}
+
+int live_open_dir(int32_t pid, pid_t *alive_ret)
+{
+	char name[16];
+	struct dirent *entry;
+	DIR *tasks;
+	int dir, fd;
+
+	g_snprintf(name, sizeof(name), "%d", pid);
+	*alive_ret = pid;
+	dir = open_dir(name);
+	if (dir < 0 || !has_ended(dir))
+		return dir;
+	/* Its memory is not to be seen there any more; any other thread has all of it. */
+	fd = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tasks = fd >= 0 ? fdopendir(fd) : NULL;
+	while (tasks && *alive_ret == pid && (entry = readdir(tasks))) {
+		int other = g_ascii_isdigit(entry->d_name[0]) ? open_dir(entry->d_name) : -1;
+
+		if (other >= 0 && !has_ended(other)) {
+			*alive_ret = (pid_t)strtol(entry->d_name, NULL, 10);
+			close(dir);
+			dir = other;
+		} else if (other >= 0) {
+			close(other);
+		}
+	}
+	if (tasks)
+		closedir(tasks);
+	return dir;
 }
 
 /* The kernel writes a line end in a path as \012. */

@@ -35,16 +35,14 @@ static void set_root(struct hw_process *process)
 		       own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino &&
 		       own_ns.st_ino == their_ns.st_ino;
 
-	process->root = is_same ? g_strdup("/") : g_strdup_printf("/proc/%d/root", process->pid);
+	process->root = is_same ? g_strdup("/") : g_strdup_printf("/proc/%d/root", process->alive);
 }
 
 static bool open_dir(struct hw_process *process, GError **error)
 {
-	char path[32];
 	g_autofree char *comm = NULL;
 
-	g_snprintf(path, sizeof(path), "/proc/%d", process->pid);
-	process->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	process->dir = live_open_dir(process->pid, &process->alive);
 	if (process->dir < 0) {
 		g_set_error(error, HW_ERROR, HW_ERROR_TARGET,
 			    "%d: no such process%s. A file of that name is given as ./%d; a number "
@@ -93,7 +91,7 @@ static bool try_reading(struct hw_process *process, GError **error)
 	struct iovec to = {&word, sizeof(word)};
 	struct iovec from = {(void *)(uintptr_t)process->maps[0].start, sizeof(word)};
 
-	if (process_vm_readv(process->pid, &to, 1, &from, 1, 0) >= 0 || errno == EFAULT)
+	if (process_vm_readv(process->alive, &to, 1, &from, 1, 0) >= 0 || errno == EFAULT)
 		return true;
 	live_refuse(process, errno, "process_vm_readv", error);
 	return false;
@@ -129,7 +127,7 @@ struct hw_process *hw_process_open(int32_t pid, const struct hw_process_options 
 {
 	struct hw_process *process = g_new0(struct hw_process, 1);
 
-	process->pid = pid;
+	process->pid = process->alive = pid;
 	process->options = *options;
 	process->pidfd = process->dir = process->mem = process->pagemap = process->spool.fd = -1;
 	process->spool.limit = UINT64_MAX;

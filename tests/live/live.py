@@ -25,6 +25,7 @@ import harm
 import moment
 import refuse
 import same
+import shapes
 import stuck
 from oracle import Score
 
@@ -46,6 +47,7 @@ def all_checks(score, tool, build, work, is_long):
         score.check("snapshot without content", same.no_secrets, tool, build, work))
     yield "account", lambda: accounts.checks(score, tool, build, work, 20 if is_long else 2)
     yield "refuse", lambda: refuse.checks(score, tool, build, work)
+    yield "shape", lambda: shapes.checks(score, tool, build, work)
 
 
 def main():
