@@ -37,6 +37,18 @@ static void tell(void *arg G_GNUC_UNUSED, const char *text)
 		print_message("", text, NULL);
 }
 
+/* An answer in lines or as a file of its own has no place for how long a process stood still. */
+static void print_target(const struct hw_run *run, const struct hw_command *command)
+{
+	g_autofree char *line = NULL;
+
+	if (!run->session || !run->session->process ||
+	    (command->run != hw_run_blocks && !hw_given.format))
+		return;
+	line = hw_answer_target_line(run->session->target);
+	print_message("", line, NULL);
+}
+
 static void print_warnings(const struct hw_notes *notes)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -76,7 +88,9 @@ static char *make_hint(const struct hw_run *run, const struct hw_command *comman
 		return command ? g_strdup_printf("'heapwalk help %s' explains it", command->name)
 			       : g_strdup("'heapwalk help' lists the commands");
 	if (error->code == HW_ERROR_PERMISSION)
-		return g_strdup("run heapwalk as the owner of the file, or as root");
+		return run->session && run->session->process
+			   ? NULL
+			   : g_strdup("run heapwalk as the owner of the file, or as root");
 	return NULL;
 }
 
@@ -241,6 +255,8 @@ static int dispatch(char **argv)
 		code = fail(&run, command, error);
 		goto out;
 	}
+	if (!hw_given.quiet)
+		print_target(&run, command);
 	if (!hw_given.quiet && (!hw_given.json || command->run == hw_run_blocks))
 		print_warnings(hw_notes_of(&run));
 	if (hw_given.strict && (hw_notes_of(&run)->incomplete || hw_notes_of(&run)->damage_count))

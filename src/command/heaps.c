@@ -2,6 +2,7 @@
 /* heaps.c -- the commands about heaps and the address space, and what they look at while a process
  * stands still: themselves, without an answer. */
 #include "command/command.h"
+#include "query/resident.h"
 #include "query/words.h"
 #include "report/options.h"
 #include "report/report.h"
@@ -27,9 +28,11 @@ bool hw_run_heaps(struct hw_run *run, GError **error)
 
 bool hw_run_maps(struct hw_run *run, GError **error G_GNUC_UNUSED)
 {
+	struct hw_accounts *accounts = hw_resident_accounts(run->session);
 	struct hw_maps maps;
 
-	hw_maps_query(run->session, &maps);
+	hw_maps_query(run->session, accounts, &maps);
+	hw_accounts_free(accounts);
 	hw_report_maps(&run->answer, run->session, &maps, hw_given.totals);
 	return true;
 }

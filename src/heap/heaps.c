@@ -448,6 +448,14 @@ bool hw_heaps_site(const struct hw_heaps *heaps, uint32_t index, hw_addr block,
 	       heap->plugin->site(heap->instance->handle, index, block, receiver, self);
 }
 
+static bool has_heap(const struct hw_heaps *heaps, const struct hw_instance *in)
+{
+	for (guint i = 0; i < heaps->heaps->len; i++)
+		if (((const struct hw_heap *)heaps->heaps->pdata[i])->instance == in)
+			return true;
+	return false;
+}
+
 /* The open plugin and its report. NULL with *error set as hw_heaps_report() says. */
 static const struct hw_report *find_report(struct hw_heaps *heaps, const char *plugin,
 					   const char *report, struct hw_instance **ret,
@@ -461,9 +469,12 @@ static const struct hw_report *find_report(struct hw_heaps *heaps, const char *p
 		for (uint32_t r = 0; r < in->plugin->report_count; r++) {
 			if (strcmp(in->plugin->reports[r].name, report) != 0)
 				continue;
-			if (!in->handle) {
+			if (!in->handle || !has_heap(heaps, in)) {
 				g_set_error(error, HW_ERROR, HW_ERROR_UNSUPPORTED,
-					    "plugin %s: no such heap in this target", plugin);
+					    "plugin %s: no such heap in %s", plugin,
+					    heaps->notes->incomplete
+						? "what could be read of this target"
+						: "this target");
 				return NULL;
 			}
 			*ret = in;

@@ -12,7 +12,22 @@ static int compare_totals(gconstpointer a, gconstpointer b)
 	return (int)x->owner - (int)y->owner;
 }
 
-void hw_maps_query(const struct hw_session *session, struct hw_maps *ret)
+/* What was read in pieces is one mapping. */
+static bool is_piece(const struct hw_memory *memory, const struct hw_accounts *accounts,
+		     const struct hw_mapping *m)
+{
+	const struct hw_vma *vma = accounts ? hw_accounts_vma(accounts, m->start) : NULL;
+
+	if (m == memory->mappings || memory->target->kind == HW_TARGET_CORE ||
+	    m[-1].end != m->start || m[-1].owner != m->owner)
+		return false;
+	return vma ? vma->start < m->start
+		   : m[-1].module == m->module && m[-1].perm == m->perm &&
+			 g_strcmp0(m[-1].name, m->name) == 0;
+}
+
+void hw_maps_query(const struct hw_session *session, const struct hw_accounts *accounts,
+		   struct hw_maps *ret)
 {
 	const struct hw_memory *memory = session->memory;
 	struct hw_maps maps = {0};
@@ -22,18 +37,13 @@ void hw_maps_query(const struct hw_session *session, struct hw_maps *ret)
 	for (uint32_t i = 0; i < memory->mapping_count; i++) {
 		const struct hw_mapping *m = &memory->mappings[i];
 		struct hw_owner_total *total = &maps.totals[m->owner];
-
-		/* What was read in pieces is one mapping. */
-		const bool is_piece = i && memory->target->kind != HW_TARGET_CORE &&
-				      m[-1].end == m->start && m[-1].owner == m->owner &&
-				      m[-1].module == m->module && m[-1].perm == m->perm &&
-				      g_strcmp0(m[-1].name, m->name) == 0;
+		const unsigned one = !is_piece(memory, accounts, m);
 
 		/* Mappings are disjoint, so neither sum can wrap. */
 		total->bytes += m->end - m->start;
 		total->held += m->size;
-		total->mappings += !is_piece;
-		maps.mappings += !is_piece;
+		total->mappings += one;
+		maps.mappings += one;
 		maps.bytes += m->end - m->start;
 		maps.held += m->size;
 	}

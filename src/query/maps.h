@@ -2,6 +2,7 @@
 /* maps.h -- the address space by owner. */
 #ifndef HW_QUERY_MAPS_H
 #define HW_QUERY_MAPS_H
+#include "memory/accounts.h"
 #include "query/session.h"
 
 struct hw_owner_total {
@@ -19,5 +20,7 @@ struct hw_maps {
 	struct hw_owner_total totals[HW_OWNERS]; /* By bytes descending, then owner. */
 };
 
-void hw_maps_query(const struct hw_session *session, struct hw_maps *ret);
+/* accounts: the kernel's list of mappings, where it is known; or NULL. */
+void hw_maps_query(const struct hw_session *session, const struct hw_accounts *accounts,
+		   struct hw_maps *ret);
 #endif

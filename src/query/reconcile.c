@@ -30,6 +30,15 @@ void hw_reconcile_add(struct hw_reconcile *chain, const char *of, const char *la
 	g_array_append_val(chain->rows, row);
 }
 
+void hw_reconcile_take(struct hw_reconcile *chain, const char *of, const char *label,
+		       uint64_t bytes, const char *why)
+{
+	hw_reconcile_add(chain, of, label, bytes, why);
+	if (bytes <= INT64_MAX)
+		g_array_index(chain->rows, struct hw_reconcile_row, chain->rows->len - 1).bytes *=
+		    -1;
+}
+
 const struct hw_reconcile_row *hw_reconcile_find(const struct hw_reconcile *chain,
 						 const char *label)
 {

@@ -129,7 +129,8 @@ static bool add_heaps(struct hw_session *session, struct hw_reconcile *chain, bo
 	return true;
 }
 
-static void add_owners(struct hw_session *session, struct hw_reconcile *chain)
+static void add_owners(struct hw_session *session, const struct hw_accounts *accounts,
+		       struct hw_reconcile *chain)
 {
 	static const char *const labels[HW_OWNERS] = {
 	    [HW_OWNER_MODULE] = "modules resident", [HW_OWNER_HEAP] = "heaps resident",
@@ -154,6 +155,9 @@ static void add_owners(struct hw_session *session, struct hw_reconcile *chain)
 	for (int owner = 0; owner < HW_OWNERS; owner++)
 		if (labels[owner])
 			hw_reconcile_add(chain, "RSS", labels[owner], bytes[owner], why[owner]);
+	if (accounts->total.hugetlb)
+		hw_reconcile_take(chain, "RSS", "hugetlb, not in RSS", accounts->total.hugetlb,
+				  "pages of hugetlbfs are above, but the kernel counts them apart");
 	hw_reconcile_rest(chain, "RSS");
 }
 
@@ -165,7 +169,7 @@ bool hw_resident_query(struct hw_session *session, const struct hw_accounts *acc
 	hw_reconcile_cgroup(chain, accounts, session->target->pid);
 	hw_reconcile_add(chain, NULL, "RSS", accounts->total.rss,
 			 "the sum over smaps: pages this process has in memory");
-	add_owners(session, chain);
+	add_owners(session, accounts, chain);
 	return add_heaps(session, chain, with_blocks, error);
 }
 

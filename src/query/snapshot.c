@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot.c -- which words of a process are payload. A bit for every word of the spool:
- * set where only addresses are kept. */
+/* snapshot.c -- which words of a process are payload. A bit for every word of the spool, set
+ * where only addresses are kept; in pieces, made where one is set. */
 #include "query/snapshot.h"
 #include "base/array.h"
 #include "base/error.h"
@@ -12,17 +12,37 @@
  * of the block before at the end (ptmalloc: fd, bk, fd_nextsize, bk_nextsize; prev_size). */
 #define KEPT_START 32
 #define KEPT_END   8
+#define PIECE      ((uint64_t)1 << 17) /* Words: 1 MiB of the spool. */
 #define KEPT_TCB   ((uint64_t)8 << 10) /* Around a thread's control block: thread-locals, tcb. */
 
 struct bare {
 	const struct hw_session *session;
-	uint8_t *words; /* Bit per word of target->map. */
-	size_t room;
-	hw_addr *kept; /* Inside blocks that libc or a runtime reads: sorted. */
+	uint8_t **pieces; /* Bits of words of target->map; NULL where none is set. */
+	size_t room;      /* Of pieces. */
+	hw_addr *kept;    /* Inside blocks that libc or a runtime reads: sorted. */
 	size_t kept_count;
 	size_t kept_room;
 	bool no_memory;
 };
+
+static void set_bit(struct bare *bare, uint64_t word)
+{
+	uint8_t **piece = &bare->pieces[word / PIECE];
+
+	if (!*piece)
+		*piece = hw_array_resize(NULL, 0, PIECE / 8, 1);
+	if (*piece)
+		(*piece)[word % PIECE / 8] |= (uint8_t)(1u << word % 8);
+	else
+		bare->no_memory = true;
+}
+
+static bool get_bit(const struct bare *bare, uint64_t word)
+{
+	const uint8_t *piece = bare->pieces[word / PIECE];
+
+	return piece && piece[word % PIECE / 8] & (1u << word % 8);
+}
 
 static void drop(struct bare *bare, hw_addr start, hw_addr end)
 {
@@ -45,7 +65,7 @@ static void drop(struct bare *bare, hw_addr start, hw_addr end)
 		}
 		for (uint64_t w = (m->file_offset + (start - m->start)) / 8; start < stop;
 		     start += 8, w++)
-			bare->words[w / 8] |= (uint8_t)(1u << w % 8);
+			set_bit(bare, w);
 		start = stop == end ? end : m->end;
 	}
 }
@@ -137,7 +157,7 @@ static bool drop_batch(void *arg, const struct hw_blocks *batch)
 		else if (block->size > KEPT_START + KEPT_END)
 			drop(arg, block->addr + KEPT_START, block->addr + block->size - KEPT_END);
 	}
-	return true;
+	return !((const struct bare *)arg)->no_memory;
 }
 
 /* Of a stack, up to its thread's own data. */
@@ -174,7 +194,7 @@ static void filter(void *arg, hw_addr addr, uint64_t offset, uint8_t *bytes, uin
 		uint64_t word;
 		uint32_t i;
 
-		if (!(bare->words[w / 8] & (1u << w % 8)))
+		if (!get_bit(bare, w))
 			continue;
 		memcpy(&word, bytes + at, sizeof(word));
 		if (!word)
@@ -185,23 +205,56 @@ static void filter(void *arg, hw_addr addr, uint64_t offset, uint8_t *bytes, uin
 	}
 }
 
+static bool fail_for_memory(GError **error)
+{
+	g_clear_error(error);
+	g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
+		    "no memory for a map of what the process's blocks and stacks say; leave "
+		    "--no-content out if the file may have that");
+	return false;
+}
+
+/* Pages that stay as they are: of no heap, no module and no stack, or not decoded. */
+static uint64_t undropped(const struct hw_session *session)
+{
+	const struct hw_memory *memory = session->memory;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < memory->mapping_count; i++) {
+		const struct hw_mapping *m = &memory->mappings[i];
+
+		if (m->source == HW_SOURCE_CORE &&
+		    (m->owner == HW_OWNER_ANON || m->owner == HW_OWNER_FILE ||
+		     m->owner == HW_OWNER_UNKNOWN))
+			bytes += hw_target_resident(session->target, m->start, m->end);
+	}
+	for (uint32_t i = 0; i < hw_heaps_count(session->heaps); i++)
+		bytes += hw_heaps_at(session->heaps, i)->ledger.bytes[HW_ROW_UNKNOWN];
+	return bytes;
+}
+
 static bool mark(struct bare *bare, struct hw_session *session, GError **error)
 {
 	bare->session = session;
-	bare->room = session->target->map_size / 64 + 1;
-	bare->words = hw_array_resize(NULL, 0, bare->room, 1);
-	if (!bare->words) {
-		g_set_error(error, HW_ERROR, HW_ERROR_INTERNAL,
-			    "no memory for a map of the process's contents");
-		return false;
-	}
+	bare->room = session->target->map_size / 8 / PIECE + 1;
+	bare->pieces = hw_array_resize(NULL, 0, bare->room, sizeof(*bare->pieces));
+	if (!bare->pieces)
+		return fail_for_memory(error);
 	if (!find_kept(bare, session, error))
 		return false;
 	for (uint32_t i = 0; i < hw_heaps_count(session->heaps); i++)
-		if (!hw_heaps_blocks(session->heaps, i, drop_batch, bare, error))
-			return false;
+		if (!hw_heaps_blocks(session->heaps, i, drop_batch, bare, error) || bare->no_memory)
+			return bare->no_memory ? fail_for_memory(error) : false;
 	drop_stacks(bare);
-	return true;
+	return !bare->no_memory || fail_for_memory(error);
+}
+
+static void clear(struct bare *bare)
+{
+	for (size_t i = 0; bare->pieces && i < bare->room; i++)
+		hw_array_resize(bare->pieces[i], bare->pieces[i] ? PIECE / 8 : 0, 0, 1);
+	hw_array_resize(bare->pieces, bare->pieces ? bare->room : 0, 0, sizeof(*bare->pieces));
+	hw_array_resize(bare->kept, bare->kept_room, 0, sizeof(*bare->kept));
 }
 
 bool hw_snapshot_query(struct hw_session *session, const struct hw_snapshot_request *request,
@@ -216,10 +269,12 @@ bool hw_snapshot_query(struct hw_session *session, const struct hw_snapshot_requ
 	    .filter = request->drops_content ? filter : NULL,
 	    .arg = &bare,
 	};
-	bool ok = (!request->drops_content || mark(&bare, session, error)) &&
+	bool ok = (!request->drops_content ||
+		   (hw_session_ledgers(session, error) && mark(&bare, session, error))) &&
 		  hw_snapshot_write(session->target, &options, &session->notes, ret, error);
 
-	hw_array_resize(bare.words, bare.room, 0, 1);
-	hw_array_resize(bare.kept, bare.kept_room, 0, sizeof(*bare.kept));
+	if (ok && request->drops_content)
+		ret->undropped = undropped(session);
+	clear(&bare);
 	return ok;
 }

@@ -176,7 +176,6 @@ static bool add_resident(struct hw_summary *s, struct hw_session *session, GErro
 	struct hw_reconcile chain;
 	bool ok;
 
-	s->accounts = hw_resident_accounts(session);
 	s->huge_waste = hw_resident_huge_waste(session);
 	if (!s->accounts || !s->accounts->has_cgroup)
 		add_unknown(s, "cgroup", NULL,
@@ -215,7 +214,8 @@ struct hw_summary *hw_summary_query(struct hw_session *session, GError **error)
 		hw_summary_free(s);
 		return NULL;
 	}
-	hw_maps_query(session, &s->maps);
+	s->accounts = hw_resident_accounts(session);
+	hw_maps_query(session, s->accounts, &s->maps);
 	if (!add_resident(s, session, error)) {
 		hw_summary_free(s);
 		return NULL;

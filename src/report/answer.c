@@ -190,10 +190,10 @@ void hw_answer_gap(struct hw_answer *r)
 		hw_text_gap(r->text);
 }
 
-void hw_answer_target(struct hw_answer *r, const struct hw_target *target)
+char *hw_answer_target_line(const struct hw_target *target)
 {
 	g_autofree char *name = g_path_get_basename(target->path);
-	g_autoptr(GString) line = g_string_new(name);
+	GString *line = g_string_new(name);
 	int signal = hw_answer_signal(target);
 
 	g_string_append_printf(line, ": %s", target->command ? target->command : "a core file");
@@ -209,7 +209,14 @@ void hw_answer_target(struct hw_answer *r, const struct hw_target *target)
 		g_string_append_printf(line, ", stopped %.*f ms",
 				       target->stopped_ns < 10000000 ? 1 : 0,
 				       (double)target->stopped_ns / 1e6);
-	hw_answer_line(r, HW_TONE_TITLE, "%s", line->str);
+	return g_string_free(line, FALSE);
+}
+
+void hw_answer_target(struct hw_answer *r, const struct hw_target *target)
+{
+	g_autofree char *line = hw_answer_target_line(target);
+
+	hw_answer_line(r, HW_TONE_TITLE, "%s", line);
 }
 
 /* "truncated, binary-missing": each code once. Free with g_free(). */

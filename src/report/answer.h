@@ -33,6 +33,8 @@ void hw_answer_gap(struct hw_answer *answer);
 
 /* Text only: what was examined; and, when something is missing or always is set, how
  * complete the answer is. */
+/* "process 12: name, 3 threads, stopped 4.1 ms". Free with g_free(). */
+char *hw_answer_target_line(const struct hw_target *target);
 void hw_answer_target(struct hw_answer *answer, const struct hw_target *target);
 void hw_answer_completeness(struct hw_answer *answer, const struct hw_notes *notes, bool always);
 

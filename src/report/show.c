@@ -235,6 +235,10 @@ static void variable_json(struct hw_answer *a, const struct hw_show *s)
 void hw_report_show(struct hw_answer *a, struct hw_session *session, const struct hw_show *s,
 		    bool strings)
 {
+	if (session->target->process) {
+		hw_answer_target(a, session->target);
+		hw_answer_gap(a);
+	}
 	if (a->is_json) {
 		hw_answer_field(a, "address", NULL, hw_address(s->addr));
 		mapping_json(a, s);

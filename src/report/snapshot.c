@@ -18,8 +18,18 @@ void hw_report_snapshot(struct hw_answer *a, struct hw_session *session,
 		hw_answer_field(a, "size", NULL, hw_size(result->size));
 		hw_answer_field(a, "compressed", NULL, hw_flag(request->is_packed));
 		hw_answer_field(a, "content", NULL, hw_flag(!request->drops_content));
+		hw_answer_field(a, "undropped", NULL,
+				request->drops_content ? hw_size(result->undropped) : hw_null());
 	}
 	hw_answer_line(a, HW_TONE_PLAIN, "%s has %s of its pages; %s of zeros are holes.", name,
 		       bytes, zero);
+	if (request->drops_content && result->undropped) {
+		g_autofree char *kept = hw_answer_size(a, result->undropped);
+
+		hw_answer_line(a, HW_TONE_WARN,
+			       "%s that no heap explains are in it as they were, and the data of "
+			       "programs and libraries: look before you share it.",
+			       kept);
+	}
 	hw_answer_completeness(a, &session->notes, false);
 }

@@ -323,8 +323,8 @@ static void peers_text(struct hw_answer *a, const struct hw_accounts *c, int32_t
 		hw_answer_table(a, NULL, NULL, columns, G_N_ELEMENTS(columns));
 		for (guint i = 0; i < others->len && i < PEERS_SHOWN; i++) {
 			const struct hw_peer *p = others->pdata[i];
-			const struct hw_value row[] = {
-			    hw_text(p->command), hw_id((uint64_t)p->pid), hw_size(p->rss)};
+			const struct hw_value row[] = {hw_text(p->command), hw_id((uint64_t)p->pid),
+						       hw_size(p->rss)};
 
 			hw_answer_row(a, row);
 		}
@@ -339,6 +339,19 @@ static void peers_text(struct hw_answer *a, const struct hw_accounts *c, int32_t
 			       c->peers_unread);
 }
 
+/* What the limit is, and which part of the page cache the kernel would take back first. */
+static void limit_text(struct hw_answer *a, const struct hw_cgroup *c)
+{
+	g_autofree char *limit = hw_answer_size(a, c->limit == HW_NOT_KNOWN ? 0 : c->limit);
+	g_autofree char *active = hw_answer_size(a, c->active_file);
+	g_autofree char *inactive = hw_answer_size(a, c->inactive_file);
+
+	if (c->active_file != HW_NOT_KNOWN && c->inactive_file != HW_NOT_KNOWN)
+		hw_answer_line(a, HW_TONE_PLAIN, "  %s%s; file cache: %s active, %s inactive",
+			       c->limit == HW_NOT_KNOWN ? "no limit" : "limit ",
+			       c->limit == HW_NOT_KNOWN ? "" : limit, active, inactive);
+}
+
 /* From what monitors show down to the heaps. */
 static void kernel_text(struct hw_answer *a, const struct hw_session *session,
 			const struct hw_summary *s)
@@ -349,6 +362,7 @@ static void kernel_text(struct hw_answer *a, const struct hw_session *session,
 	g_autofree char *swap = hw_answer_size(a, c->total.swap);
 	g_autofree char *lazy = hw_answer_size(a, c->total.lazy);
 	g_autofree char *huge = hw_answer_size(a, c->total.huge);
+	g_autofree char *hugetlb = hw_answer_size(a, c->total.hugetlb);
 
 	if (c->has_cgroup) {
 		uint64_t working = hw_reconcile_working_set(&c->cgroup);
@@ -362,12 +376,14 @@ static void kernel_text(struct hw_answer *a, const struct hw_session *session,
 				       "  monitors also show %s (less inactive file cache) or %s "
 				       "(less all of it)",
 				       set, without);
+		limit_text(a, &c->cgroup);
 		peers_text(a, c, session->target->pid);
 	}
 	chain_text(a, s, "RSS", "Resident (RSS)");
 	hw_answer_line(a, HW_TONE_PLAIN,
-		       "  PSS %s, USS %s, swap %s, lazily freed %s, in huge pages %s", pss, uss,
-		       swap, lazy, huge);
+		       "  PSS %s, USS %s, swap %s, lazily freed %s, in huge pages %s%s%s", pss, uss,
+		       swap, lazy, huge, c->total.hugetlb ? ", hugetlb " : "",
+		       c->total.hugetlb ? hugetlb : "");
 	if (c->total.huge && s->huge_waste != HW_NOT_KNOWN) {
 		g_autofree char *waste = hw_answer_size(a, s->huge_waste);
 

@@ -294,8 +294,8 @@ void live_learn_clear(struct hw_process *process);
 
 /* live_kernel.c: texts of the kernel, into process->texts. */
 void live_text(struct hw_process *process, const char *name, char *text); /* Takes text. */
-/* /proc/PID, or that of a thread that has not ended where the first one has; *alive_ret is its number.
- * -1: there is none. To be closed. */
+/* /proc/PID, or that of a thread that has not ended where the first one has; *alive_ret is its
+ * number. -1: there is none. To be closed. */
 int live_open_dir(int32_t pid, pid_t *alive_ret);
 
 void live_kernel_before(struct hw_process *process); /* What may take its time. */

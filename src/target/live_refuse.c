@@ -25,11 +25,16 @@ static char *read_own(const char *path)
 }
 
 /* "Uid:\treal\teffective…": the second is what counts. */
+static uint64_t capabilities(const char *status, const char *key)
+{
+	const char *at = strstr(status, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 16) : 0;
+}
+
 static bool has_capability(const char *status)
 {
-	const char *at = strstr(status, "\nCapEff:");
-
-	return at && strtoull(at + 8, NULL, 16) >> CAP_PTRACE & 1;
+	return capabilities(status, "\nCapEff:") >> CAP_PTRACE & 1;
 }
 
 static char *comm_of(uint64_t pid)
@@ -69,8 +74,9 @@ static void refuse(const struct hw_process *process, GError **error, const char 
 }
 
 /* What other than user ids and capabilities stands in the way. */
-static char *say_rest(const char *own, const char *what, int errnum)
+static char *say_rest(const char *own, const char *theirs, const char *what, int errnum)
 {
+	uint64_t more = capabilities(theirs, "\nCapPrm:") & ~capabilities(own, "\nCapPrm:");
 	g_autofree char *yama = read_own("/proc/sys/kernel/yama/ptrace_scope");
 	g_autofree char *lsm = read_own("/sys/kernel/security/lsm");
 	uint64_t seccomp = 0;
@@ -86,6 +92,11 @@ static char *say_rest(const char *own, const char *what, int errnum)
 	if (scope == 1 && !has_capability(own))
 		return g_strdup("yama allows ptrace of own children only "
 				"(kernel.yama.ptrace_scope = 1): run as root, or set it to 0");
+	if (more) /* cap_ptrace_access_check(), security/commoncap.c */
+		return g_strdup_printf("has capabilities that heapwalk lacks (0x%" PRIx64
+				       " in CapPrm of /proc/PID/status): run heapwalk with all "
+				       "of them, or with CAP_SYS_PTRACE outside of the container",
+				       more);
 	if (seccomp)
 		return g_strdup_printf(
 		    "%s was refused (%s), perhaps by the seccomp filter that "
@@ -113,7 +124,7 @@ static char *say_why(const struct hw_process *process, const char *own, const ch
 	}
 	live_field(status, "Uid", &uid);
 	if (has_capability(own) && !other_user_namespace(process, own))
-		return say_rest(own, what, errnum);
+		return say_rest(own, status, what, errnum);
 	if (other_user_namespace(process, own))
 		return g_strdup("is in another user namespace: run heapwalk with CAP_SYS_PTRACE in "
 				"that one, or as root outside");
@@ -129,7 +140,7 @@ static char *say_why(const struct hw_process *process, const char *own, const ch
 		return g_strdup("is not dumpable: its files in /proc belong to root although it "
 				"runs as you (PR_SET_DUMPABLE, set-user-id or file capabilities). "
 				"Run heapwalk as root");
-	return say_rest(own, what, errnum);
+	return say_rest(own, status, what, errnum);
 }
 
 void live_refuse(const struct hw_process *process, int errnum, const char *what, GError **error)

@@ -30,9 +30,10 @@ struct hw_snapshot_options {
 };
 
 struct hw_snapshot_result {
-	uint64_t size;  /* Of the file; unpacked. */
-	uint64_t bytes; /* Pages in it. */
-	uint64_t zero;  /* Pages of zeros left out. */
+	uint64_t size;      /* Of the file; unpacked. */
+	uint64_t bytes;     /* Pages in it. */
+	uint64_t zero;      /* Pages of zeros left out. */
+	uint64_t undropped; /* Without contents: pages that may say something nevertheless. */
 };
 
 /* Writes target, a process after hw_process_freeze(). notes: its warnings, which go along.

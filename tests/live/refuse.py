@@ -93,6 +93,18 @@ def lacks_capability(tool, build):
         busy.finish()
 
 
+def more_capabilities(tool, build):
+    """Of the same user, but with a capability that heapwalk lacks."""
+    need("setpriv")
+    with tempfile.TemporaryDirectory() as work:
+        own = copied(tool, work)
+        shutil.copy(build / "fixtures" / "states", work)
+        more = ["setpriv", *NOBODY[1:-1], "--inh-caps", "-all,+net_raw", "--ambient-caps",
+                "-all,+net_raw", f"{work}/states"]
+        with State(more) as target:
+            said([*NOBODY, *own, "maps", target.pid], 4, "has capabilities that heapwalk lacks (0x2000 ")
+
+
 def traced(tool, build):
     if not shutil.which("gdb"):
         raise Skip("gdb is not installed")
@@ -335,6 +347,7 @@ def checks(score, tool, build, work):
     score.check("refuse thread", a_thread, tool, build)
     score.check("refuse other user", other_user, tool, build)
     score.check("refuse capability", lacks_capability, tool, build)
+    score.check("refuse more capabilities", more_capabilities, tool, build)
     score.check("refuse traced", traced, tool, build)
     score.check("refuse undumpable", undumpable, tool, build)
     score.check("refuse uninterruptible", uninterruptible, tool, build)

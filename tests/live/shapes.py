@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes of unusual shape are answered like any other."""
 
+import os
+import pathlib
 import subprocess
 import sys
 import time
 
 from common import State, status
-from dump import Failed
+from dump import Failed, Skip
 
 
 def states(build, *args):
@@ -60,7 +62,65 @@ def names(tool, build):
             raise Failed("an escape reached the terminal")
 
 
+def huge_tables(tool, build):
+    """Pages of hugetlbfs are in no RSS: told apart, and nothing is unexplained."""
+    pool = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    if os.geteuid() or not pool.exists():
+        raise Skip("not root, or no hugetlbfs")
+    before = pool.read_text()
+    pool.write_text(str(int(before) + 4))
+    try:
+        target = State(states(build, "hugetlb"))
+    finally:
+        pool.write_text(before)
+    with target:
+        data = tool.json("summary", target.pid)["data"]
+    rows = [(r["of"], r["label"], r["bytes"]) for r in data["reconcile"]]
+    if data["process"]["hugetlb"] != 4 << 20 or \
+            ("RSS", "hugetlb, not in RSS", -(4 << 20)) not in rows:
+        raise Failed(f"{data['process']} {rows}")
+    if ("RSS", "unexplained", 0) not in rows:
+        raise Failed(f"RSS: {rows}")
+
+
+def counted(tool, build):
+    """There are as many mappings as the kernel lists."""
+    with State(states(build)) as target:
+        listed = len(pathlib.Path(f"/proc/{target.pid}/maps").read_text().splitlines())
+        for mode in ("budget", "stop", "nostop"):
+            totals = tool.json("maps", target.pid, "--mode", mode)["data"]["owners"]
+            if sum(t["mappings"] for t in totals) != listed:
+                raise Failed(f"{mode}: {listed} in /proc, {totals}")
+
+
+def sparse(tool, build, work):
+    """Terabytes of address space: what a snapshot without contents costs is what there is."""
+    with State(states(build, "sparse")) as target:
+        done = tool.json("snapshot", target.pid, "--no-content", "-o", work / "sparse.snap")
+        live = tool.json("heaps", target.pid)["data"]["heaps"][0]["blocks"]["live"]
+        if tool.json("heaps", work / "sparse.snap")["data"]["heaps"][0]["blocks"]["live"] != live:
+            raise Failed("the snapshot has other blocks")
+    if done["data"]["undropped"] < 32 * 4096:
+        raise Failed(f"that no heap explains: {done['data']}")
+
+
+def stop_time(tool, build):
+    """For how long it stood still is told by every command, on stderr where stdout has lines."""
+    with State(states(build)) as target:
+        block = tool.run("blocks", target.pid, "-q").decode().splitlines()[1].split(",")[0]
+        for args in (("show", block), ("blocks",), ("leaks", "--format", "csv")):
+            done = subprocess.run([tool.program, args[0], str(target.pid), *args[1:]],
+                                  env=tool.env, capture_output=True, text=True, check=True)
+            text = done.stdout if args[0] == "show" else done.stderr
+            if f"process {target.pid}: states, 1 thread, stopped " not in text:
+                raise Failed(f"{args}: {text[:200]}")
+
+
 def checks(score, tool, build, work):
     score.check("shape many mappings", mappings, tool, build, work)
     score.check("shape without a first thread", headless, tool, build, work)
     score.check("shape of a name", names, tool, build)
+    score.check("shape hugetlb", huge_tables, tool, build)
+    score.check("shape of its mappings", counted, tool, build)
+    score.check("shape sparse", sparse, tool, build, work)
+    score.check("shape of a stop", stop_time, tool, build)
