@@ -178,16 +178,18 @@ static bool is_zero(const uint8_t *page)
 	return !page[0] && !memcmp(page, page + 1, PAGE - 1);
 }
 
-uint64_t hw_resident_huge_waste(const struct hw_session *session)
+uint64_t hw_resident_huge_waste(const struct hw_session *session,
+				const struct hw_accounts *accounts)
 {
 	const struct hw_target *target = session->target;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, huge = 0;
 
 	for (size_t i = 0; i < target->page_count; i++) {
 		const struct hw_page_run *run = &target->pages[i];
 
 		if (!(run->flags & HW_PAGE_HUGE) || (run->flags & HW_PAGE_FILE))
 			continue;
+		huge += run->end - run->start;
 		for (hw_addr at = run->start; at < run->end; at += PAGE) {
 			uint64_t size = 0;
 			const uint8_t *page = target->has_contents
@@ -199,5 +201,6 @@ uint64_t hw_resident_huge_waste(const struct hw_session *session)
 			bytes += is_zero(page) ? PAGE : 0;
 		}
 	}
-	return bytes;
+	/* More only with hugetlb pages, which smaps counts apart. */
+	return accounts && huge >= accounts->total.huge ? bytes : HW_NOT_KNOWN;
 }

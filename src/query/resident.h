@@ -22,6 +22,8 @@ bool hw_resident_query(struct hw_session *session, const struct hw_accounts *acc
 struct hw_accounts *hw_resident_accounts(struct hw_session *session);
 
 /* Pages of zeros inside huge pages: memory that the kernel gave and nobody wrote to, as far as
- * it shows. 0 without huge pages; HW_NOT_KNOWN when their contents were not read. */
-uint64_t hw_resident_huge_waste(const struct hw_session *session);
+ * it shows. 0 without huge pages; HW_NOT_KNOWN when their contents were not read, or when it is
+ * not known which they are. accounts may be NULL. */
+uint64_t hw_resident_huge_waste(const struct hw_session *session,
+				const struct hw_accounts *accounts);
 #endif

@@ -176,7 +176,7 @@ static bool add_resident(struct hw_summary *s, struct hw_session *session, GErro
 	struct hw_reconcile chain;
 	bool ok;
 
-	s->huge_waste = hw_resident_huge_waste(session);
+	s->huge_waste = hw_resident_huge_waste(session, s->accounts);
 	if (!s->accounts || !s->accounts->has_cgroup)
 		add_unknown(s, "cgroup", NULL,
 			    s->accounts ? "the process's memory cgroup cannot be read here"

@@ -15,6 +15,7 @@ enum {
 	LIVE_ZERO = 1 << 5, /* The kernel's page of zeros: in no RSS. */
 	LIVE_HUGE = 1 << 6,
 	LIVE_FORCED = 1 << 16, /* Ours: not resident, but read (an ELF header). */
+	LIVE_SHARED = 1 << 17, /* Ours, of pagemap: not this process's alone; may be LIVE_ZERO. */
 };
 
 /* Pages of one kind. */
@@ -22,6 +23,26 @@ struct live_run {
 	hw_addr start;
 	hw_addr end; /* Exclusive. */
 	uint32_t flags;
+};
+
+/* One mapping of /proc/PID/smaps; sizes in bytes. */
+struct live_vma {
+	hw_addr start;
+	hw_addr end;
+	uint64_t rss;
+	uint64_t huge; /* AnonHugePages */
+	uint64_t lazy; /* LazyFree */
+};
+
+#define LIVE_FRAMES     64 /* Neighbours that are read in one go. */
+#define LIVE_PM_PRESENT ((uint64_t)1 << 63)
+
+/* /proc/kpageflags. */
+struct live_frames {
+	int fd;         /* -1: we may not. */
+	uint64_t first; /* Frame of words[0]. */
+	uint64_t count; /* Of words that were read. */
+	uint64_t words[LIVE_FRAMES];
 };
 
 /* One line of /proc/PID/maps. */
@@ -183,7 +204,11 @@ char *live_read(int dir, const char *name, size_t *size_ret);
 /* The number behind "Key:" of a status-like text; false when there is none. */
 bool live_field(const char *text, const char *key, uint64_t *ret);
 bool live_read_maps(struct hw_process *process, GError **error);
+/* A number of /proc/PID/stat, from field 4 on; false when there is none. */
+bool live_stat_field(const char *stat, int field, uint64_t *ret);
 bool live_start_time(int dir, uint64_t *ret, char *state_ret);
+/* The next mapping of a text as smaps; *at: where it goes on, NULL behind the last one. */
+bool live_next_vma(const char **at, struct live_vma *ret);
 
 /* live_refuse.c: why not, in words. what: the call that failed, errnum its error. */
 bool live_refuse_kind(struct hw_process *process, GError **error);
@@ -211,6 +236,7 @@ bool live_registers(struct hw_process *process, GError **error);
 
 /* live_pages.c: which pages there are. */
 bool live_scan(struct hw_process *process, GError **error);
+bool live_scan_was_old(void); /* By pagemap. */
 /* Narrows run to the part inside [start, end) of map whose contents are copied. False
  * when there is none. */
 bool live_wanted(const struct live_map *map, struct live_run *run, hw_addr start, hw_addr end);
@@ -311,4 +337,18 @@ void live_lazy_now(struct hw_process *process); /* live_lazy.c: into process->la
 struct hw_target *live_target_new(struct hw_process *process, bool is_whole, GError **error);
 /* Its list of pages again, with what is known by now. False: no memory, and it has none. */
 bool live_target_pages(struct hw_process *process, struct hw_target *target);
+/* live_old.c: of process->runs which are LIVE_ZERO and LIVE_HUGE, where pagemap was read. Needs the
+ * text of smaps. */
+void live_old_now(struct hw_process *process);
+
+/* live_frames.c */
+void live_frames_open(struct live_frames *frames);
+void live_frames_close(struct live_frames *frames);
+/* The flags KPF_ of a frame; 0: not known. */
+uint64_t live_frame_flags(struct live_frames *frames, uint64_t frame);
+/* Words of pagemap from at on, most of them at most; how many, 0 on error. */
+size_t live_pagemap(const struct hw_process *process, hw_addr at, hw_addr end, uint64_t *words,
+		    size_t most);
+/* The frame of a page that is in memory, by its word; 0: none, or not told. */
+uint64_t live_frame_of(uint64_t word);
 #endif

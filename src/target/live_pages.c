@@ -39,9 +39,9 @@ struct scan_arg {
 #define STRETCH            ((uint64_t)256 << 20) /* Of mappings, for one scanner, at least; */
 #define STRETCHES          1024                  /* so many, or a few more. */
 #define SCANNERS           8
-#define PM_PRESENT         ((uint64_t)1 << 63)
 #define PM_SWAPPED         ((uint64_t)1 << 62)
 #define PM_FILE            ((uint64_t)1 << 61)
+#define PM_EXCLUSIVE       ((uint64_t)1 << 56)
 
 struct run_list {
 	struct live_run *runs;
@@ -133,19 +133,17 @@ static bool read_map(const struct hw_process *process, const struct live_map *ma
 	uint64_t words[4096];
 
 	for (hw_addr at = map->start; at < map->end;) {
-		size_t want = MIN(G_N_ELEMENTS(words), (map->end - at) / HW_PAGE);
-		ssize_t got = pread(process->pagemap, words, want * sizeof(*words),
-				    (off_t)(at / HW_PAGE * sizeof(*words)));
+		size_t got = live_pagemap(process, at, map->end, words, G_N_ELEMENTS(words));
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < (ssize_t)sizeof(*words))
+		if (!got)
 			return true;
-		for (size_t i = 0; i < (size_t)got / sizeof(*words); i++, at += HW_PAGE) {
-			uint32_t flags = (words[i] & PM_PRESENT ? LIVE_PRESENT : 0) |
+		for (size_t i = 0; i < got; i++, at += HW_PAGE) {
+			uint32_t flags = (words[i] & LIVE_PM_PRESENT ? LIVE_PRESENT : 0) |
 					 (words[i] & PM_SWAPPED ? LIVE_SWAPPED : 0) |
 					 (words[i] & PM_FILE ? LIVE_FILE : 0);
 
+			if ((flags & LIVE_PRESENT) && !(words[i] & (PM_FILE | PM_EXCLUSIVE)))
+				flags |= LIVE_SHARED;
 			if ((flags & (LIVE_PRESENT | LIVE_SWAPPED)) &&
 			    !add(list, first, (struct live_run){at, at + HW_PAGE, flags}))
 				return false;
@@ -285,6 +283,11 @@ static bool join(struct hw_process *process, const struct scanning *scanning)
 	process->run_count = is_done ? list.count : 0;
 	process->run_room = list.room;
 	return is_done;
+}
+
+bool live_scan_was_old(void)
+{
+	return is_old_kernel;
 }
 
 bool live_scan(struct hw_process *process, GError **error)

@@ -70,23 +70,39 @@ bool live_field(const char *text, const char *key, uint64_t *ret)
 }
 
 /* The name of a process may have blanks and parentheses: the last one ends it. */
+static const char *find_field(const char *stat, int field)
+{
+	const char *at = strrchr(stat, ')');
+
+	if (!at || strlen(at) < 4)
+		return NULL;
+	at += 2;
+	for (int i = 3; at && i < field; i++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
+bool live_stat_field(const char *stat, int field, uint64_t *ret)
+{
+	const char *at = find_field(stat, field);
+
+	if (!at || !g_ascii_isdigit(*at))
+		return false;
+	*ret = strtoull(at, NULL, 10);
+	return true;
+}
+
 bool live_start_time(int dir, uint64_t *ret, char *state_ret)
 {
 	g_autofree char *text = live_read(dir, "stat", NULL);
-	const char *at = text ? strrchr(text, ')') : NULL;
+	const char *state = text ? find_field(text, 3) : NULL;
 
-	if (!at || strlen(at) < 4)
+	if (!state || !live_stat_field(text, 22, ret))
 		return false;
-	at += 2;
 	if (state_ret)
-		*state_ret = *at;
-	for (int field = 3; field < 22; field++) {
-		at = strchr(at, ' ');
-		if (!at)
-			return false;
-		at++;
-	}
-	*ret = strtoull(at, NULL, 10);
+		*state_ret = *state;
 	return true;
 }
 
@@ -233,4 +249,51 @@ bool live_read_maps(struct hw_process *process, GError **error)
 		    "process %d (%s) has no memory: it has ended or is about to", process->pid,
 		    process->command);
 	return false;
+}
+
+/* "Key:   12 kB", in bytes. */
+static void read_key(const char *line, const char *key, uint64_t *ret)
+{
+	size_t length = strlen(key);
+
+	if (!strncmp(line, key, length) && line[length] == ':')
+		*ret = strtoull(line + length + 1, NULL, 10) << 10;
+}
+
+/* "start-end …" of a mapping. sscanf() would count the rest of the text at every line. */
+static bool parse_head(const char *line, struct live_vma *ret)
+{
+	char *next;
+	hw_addr start = strtoull(line, &next, 16), end;
+
+	if (next == line || *next != '-')
+		return false;
+	end = strtoull(next + 1, NULL, 16);
+	*ret = (struct live_vma){.start = start, .end = MAX(start, end)};
+	return true;
+}
+
+bool live_next_vma(const char **at, struct live_vma *ret)
+{
+	bool is_begun = false;
+
+	for (const char *line = *at, *next; line && *line; line = next) {
+		struct live_vma vma;
+
+		next = strchr(line, '\n');
+		next = next ? next + 1 : NULL;
+		if (parse_head(line, &vma)) {
+			*at = line;
+			if (is_begun)
+				return true;
+			is_begun = true;
+			*ret = vma;
+		} else if (is_begun) {
+			read_key(line, "Rss", &ret->rss);
+			read_key(line, "AnonHugePages", &ret->huge);
+			read_key(line, "LazyFree", &ret->lazy);
+		}
+	}
+	*at = NULL;
+	return is_begun;
 }

@@ -467,8 +467,11 @@ void hw_process_account(struct hw_process *process)
 	if (process->is_early)
 		return;
 	live_kernel_now(process);
-	if (hw_process_time_left(process) > process->kernel_ns)
-		live_lazy_now(process);
+	if (hw_process_time_left(process) <= process->kernel_ns)
+		return;
+	live_lazy_now(process);
+	if (live_scan_was_old())
+		live_old_now(process);
 }
 
 void hw_process_release(struct hw_process *process)
