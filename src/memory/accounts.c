@@ -188,7 +188,10 @@ static void read_cgroup_v2(struct hw_cgroup *cgroup, hw_text_fn text, void *arg)
 	cgroup->swap = read_single(text(arg, "memory.swap.current"));
 	cgroup->anon = find_value(stat, "anon", 1);
 	cgroup->shmem = find_value(stat, "shmem", 1);
-	cgroup->file = without(find_value(stat, "file", 1), cgroup->shmem);
+	/* NR_FILE_PAGES has the swap cache, too (mm/swap_state.c). */
+	cgroup->swap_cache = find_value(stat, "swapcached", 1);
+	cgroup->file =
+	    without(without(find_value(stat, "file", 1), cgroup->shmem), cgroup->swap_cache);
 	cgroup->active_file = find_value(stat, "active_file", 1);
 	cgroup->inactive_file = find_value(stat, "inactive_file", 1);
 	cgroup->mapped_file = find_value(stat, "file_mapped", 1);
@@ -214,7 +217,9 @@ static void read_cgroup_v1(struct hw_cgroup *cgroup, hw_text_fn text, void *arg)
 	cgroup->swap = find_value(stat, "total_swap", 1);
 	cgroup->anon = find_value(stat, "total_rss", 1);
 	cgroup->shmem = find_value(stat, "total_shmem", 1);
-	cgroup->file = without(find_value(stat, "total_cache", 1), cgroup->shmem);
+	cgroup->swap_cache = find_value(stat, "total_swapcached", 1);
+	cgroup->file =
+	    without(without(find_value(stat, "total_cache", 1), cgroup->shmem), cgroup->swap_cache);
 	cgroup->active_file = find_value(stat, "total_active_file", 1);
 	cgroup->inactive_file = find_value(stat, "total_inactive_file", 1);
 	cgroup->mapped_file = find_value(stat, "total_mapped_file", 1);
@@ -225,11 +230,18 @@ static void read_cgroup_v1(struct hw_cgroup *cgroup, hw_text_fn text, void *arg)
 
 static void read_cgroup(struct hw_accounts *accounts, hw_text_fn text, void *arg)
 {
+	const char *limits = text(arg, "cgroup limits");
+	struct hw_cgroup *cgroup = &accounts->cgroup;
+
 	if (text(arg, "memory.current"))
-		read_cgroup_v2(&accounts->cgroup, text, arg);
+		read_cgroup_v2(cgroup, text, arg);
 	else if (text(arg, "memory.usage_in_bytes"))
-		read_cgroup_v1(&accounts->cgroup, text, arg);
-	accounts->has_cgroup = accounts->cgroup.version && accounts->cgroup.usage != HW_NOT_KNOWN;
+		read_cgroup_v1(cgroup, text, arg);
+	else
+		return;
+	cgroup->limit = MIN(cgroup->limit, find_value(limits, "limit", 1));
+	cgroup->high = find_value(limits, "high", 1);
+	accounts->has_cgroup = cgroup->usage != HW_NOT_KNOWN;
 }
 
 static bool read_peer(const char *line, const char *end, struct hw_peer *ret)

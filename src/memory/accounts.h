@@ -30,9 +30,10 @@ struct hw_vma {
 struct hw_cgroup {
 	uint32_t version; /* 1 or 2; 0: not known. */
 	uint64_t usage;   /* memory.current, memory.usage_in_bytes: what monitors show. */
-	uint64_t limit;   /* HW_NOT_KNOWN: none. */
+	uint64_t limit;   /* The least of it and of those above it. HW_NOT_KNOWN: none. */
+	uint64_t high;    /* The same of memory.high, above which it is slowed down. */
 	uint64_t anon;
-	uint64_t file;                       /* Page cache without shmem. */
+	uint64_t file;                       /* Page cache without shmem and swap_cache. */
 	uint64_t active_file, inactive_file; /* LRU lists; MADV_FREE'd pages are on the second. */
 	uint64_t mapped_file;                /* Part of file and shmem that someone has mapped. */
 	uint64_t shmem;
@@ -40,6 +41,8 @@ struct hw_cgroup {
 	uint64_t slab, kernel_stack, page_tables;
 	uint64_t sock;
 	uint64_t swap; /* Not part of usage. */
+	uint64_t
+	    swap_cache; /* Pages with a copy in swap; those that are mapped are part of anon. */
 };
 
 /* A process of the cgroup. */
@@ -71,6 +74,7 @@ struct hw_accounts {
  *   memory.current, memory.stat, memory.max, memory.swap.current         cgroup v2
  *   memory.usage_in_bytes, memory.limit_in_bytes, memory.kmem.usage_in_bytes,
  *   memory.kmem.tcp.usage_in_bytes, memory.stat                          cgroup v1
+ *   cgroup limits                  "limit N", "high N": the least of it and of those above it
  *   processes                      one line a process of the cgroup: pid, Rss kB, Pss_Anon kB,
  *                                  command, its line ends as CR
  *   processes.unread               how many more there are */

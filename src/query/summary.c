@@ -170,6 +170,18 @@ static void make_remarks(struct hw_summary *s, struct hw_session *session)
 	g_array_sort(s->remarks, compare_remarks);
 }
 
+/* Why there is no figure of a cgroup. Of version 2 the root has none. */
+static const char *why_no_cgroup(const struct hw_summary *s, const struct hw_target *target)
+{
+	const char *groups = hw_target_text(target, "cgroup");
+
+	if (!s->accounts)
+		return NOT_IN_CORE;
+	return !g_strcmp0(groups, "0::/\n")
+		   ? "it is in the root cgroup, of which the kernel tells no figures"
+		   : "the process's memory cgroup cannot be read here";
+}
+
 /* The kernel's side, where the target knows it. */
 static bool add_resident(struct hw_summary *s, struct hw_session *session, GError **error)
 {
@@ -178,9 +190,7 @@ static bool add_resident(struct hw_summary *s, struct hw_session *session, GErro
 
 	s->huge_waste = hw_resident_huge_waste(session, s->accounts);
 	if (!s->accounts || !s->accounts->has_cgroup)
-		add_unknown(s, "cgroup", NULL,
-			    s->accounts ? "the process's memory cgroup cannot be read here"
-					: NOT_IN_CORE);
+		add_unknown(s, "cgroup", NULL, why_no_cgroup(s, session->target));
 	if (!s->accounts) {
 		add_unknown(s, "RSS", NULL, NOT_IN_CORE);
 		return true;

@@ -273,6 +273,7 @@ static void kernel_json(struct hw_answer *a, const struct hw_summary *s)
 	hw_answer_field(a, "version", NULL, hw_count(c->cgroup.version));
 	hw_answer_field(a, "usage", NULL, known_size(c->cgroup.usage));
 	hw_answer_field(a, "limit", NULL, known_size(c->cgroup.limit));
+	hw_answer_field(a, "high", NULL, known_size(c->cgroup.high));
 	hw_answer_field(a, "working_set", NULL, known_size(hw_reconcile_working_set(&c->cgroup)));
 	hw_answer_field(a, "without_cache", NULL,
 			known_size(hw_reconcile_without_cache(&c->cgroup)));
@@ -283,6 +284,7 @@ static void kernel_json(struct hw_answer *a, const struct hw_summary *s)
 	hw_answer_field(a, "page_tables", NULL, known_size(c->cgroup.page_tables));
 	hw_answer_field(a, "swap", NULL, known_size(c->cgroup.swap));
 	hw_answer_field(a, "processes_unread", NULL, hw_count(c->peers_unread));
+	hw_answer_field(a, "swap_cache", NULL, known_size(c->cgroup.swap_cache));
 	hw_answer_table(a, "processes", NULL, columns, G_N_ELEMENTS(columns));
 	for (uint32_t i = 0; i < c->peer_count; i++) {
 		const struct hw_peer *p = &c->peers[i];
@@ -339,17 +341,30 @@ static void peers_text(struct hw_answer *a, const struct hw_accounts *c, int32_t
 			       c->peers_unread);
 }
 
-/* What the limit is, and which part of the page cache the kernel would take back first. */
+/* What limits there are, what is in swap, and which part of the page cache the kernel would take
+ * back first. */
 static void limit_text(struct hw_answer *a, const struct hw_cgroup *c)
 {
-	g_autofree char *limit = hw_answer_size(a, c->limit == HW_NOT_KNOWN ? 0 : c->limit);
+	const struct {
+		const char *name;
+		uint64_t bytes;
+	} parts[] = {{"limit ", c->limit},
+		     {", memory.high ", c->high},
+		     {", swap ", c->swap ? c->swap : HW_NOT_KNOWN}};
 	g_autofree char *active = hw_answer_size(a, c->active_file);
 	g_autofree char *inactive = hw_answer_size(a, c->inactive_file);
+	g_autoptr(GString) line = g_string_new(c->limit == HW_NOT_KNOWN ? "no limit" : "");
 
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		g_autofree char *size = hw_answer_size(a, parts[i].bytes);
+
+		if (parts[i].bytes != HW_NOT_KNOWN)
+			g_string_append_printf(line, "%s%s", parts[i].name, size);
+	}
 	if (c->active_file != HW_NOT_KNOWN && c->inactive_file != HW_NOT_KNOWN)
-		hw_answer_line(a, HW_TONE_PLAIN, "  %s%s; file cache: %s active, %s inactive",
-			       c->limit == HW_NOT_KNOWN ? "no limit" : "limit ",
-			       c->limit == HW_NOT_KNOWN ? "" : limit, active, inactive);
+		g_string_append_printf(line, "; file cache: %s active, %s inactive", active,
+				       inactive);
+	hw_answer_line(a, HW_TONE_PLAIN, "  %s", line->str);
 }
 
 /* From what monitors show down to the heaps. */

@@ -326,17 +326,17 @@ int live_open_dir(int32_t pid, pid_t *alive_ret);
 
 void live_kernel_before(struct hw_process *process); /* What may take its time. */
 void live_kernel_now(struct hw_process *process);    /* What must fit the pages. */
-char *live_cgroup_dir(int dir, bool *is_v2_ret);     /* dir: of a process; NULL: none. */
+
+/* live_cgroup.c */
+/* The directory of the memory cgroup that a process counts in; dir: of the process; NULL: none, or
+ * it cannot be reached from here. */
+char *live_cgroup_dir(int dir, bool *is_v2_ret);
 /* Bytes that the cgroup at dir, and every one above it, may still take; UINT64_MAX: no limit. */
-uint64_t live_headroom(const struct hw_process *process, const char *dir);
+uint64_t live_headroom(const char *dir, bool is_v2);
+/* The least limits of these: "limit N", "high N", each with "max" for none. */
+char *live_cgroup_limits(const char *dir, bool is_v2);
 
 void live_lazy_now(struct hw_process *process); /* live_lazy.c: into process->lazy. */
-
-/* live_target.c. is_whole: what was not read is in it, too, to be counted when it is looked
- * at. */
-struct hw_target *live_target_new(struct hw_process *process, bool is_whole, GError **error);
-/* Its list of pages again, with what is known by now. False: no memory, and it has none. */
-bool live_target_pages(struct hw_process *process, struct hw_target *target);
 /* live_old.c: of process->runs which are LIVE_ZERO and LIVE_HUGE, where pagemap was read. Needs the
  * text of smaps. */
 void live_old_now(struct hw_process *process);
@@ -351,4 +351,10 @@ size_t live_pagemap(const struct hw_process *process, hw_addr at, hw_addr end, u
 		    size_t most);
 /* The frame of a page that is in memory, by its word; 0: none, or not told. */
 uint64_t live_frame_of(uint64_t word);
+
+/* live_target.c. is_whole: what was not read is in it, too, to be counted when it is looked
+ * at. */
+struct hw_target *live_target_new(struct hw_process *process, bool is_whole, GError **error);
+/* Its list of pages again, with what is known by now. False: no memory, and it has none. */
+bool live_target_pages(struct hw_process *process, struct hw_target *target);
 #endif

@@ -17,87 +17,12 @@
 #define PEERS_MOST 1000 /* Processes of a cgroup that are asked. */
 #define DEPTH_MOST 64   /* Cgroups below it. */
 #define FDS_MOST   20000
-#define UNLIMITED  ((uint64_t)1 << 60) /* Version 1 says 2^63 less a page. */
-#define PATHS_MOST 200                 /* Kinds of open files that are listed. */
+#define PATHS_MOST 200 /* Kinds of open files that are listed. */
 
 void live_text(struct hw_process *process, const char *name, char *text)
 {
 	if (text)
 		g_hash_table_replace(process->texts, g_strdup(name), text);
-}
-
-/* The path behind "N:controllers:" of a line with this controller; "" is version 2. */
-static char *cgroup_path(int dir, const char *controller)
-{
-	g_autofree char *text = live_read(dir, "cgroup", NULL);
-	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
-
-	for (size_t i = 0; lines[i]; i++) {
-		g_auto(GStrv) parts = g_strsplit(lines[i], ":", 3);
-		g_auto(GStrv) names = NULL;
-
-		if (g_strv_length(parts) != 3)
-			continue;
-		names = g_strsplit(parts[1], ",", -1);
-		if (*controller ? g_strv_contains((const char *const *)names, controller)
-				: !*parts[1])
-			return g_strdup(parts[2]);
-	}
-	return NULL;
-}
-
-/* Where path of a hierarchy is mounted here: "v1" with the controller among the super
- * options, or "v2". */
-static char *find_mount(const char *type, const char *option, const char *path)
-{
-	g_autofree char *text = NULL;
-	g_auto(GStrv) lines = NULL;
-
-	g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL);
-	lines = g_strsplit(text ? text : "", "\n", -1);
-	for (size_t i = 0; lines[i]; i++) {
-		const char *rest = strstr(lines[i], " - ");
-		char root[1024], point[1024], kind[64], options[1024] = "";
-		g_auto(GStrv) names = NULL;
-		g_autofree char *dir = NULL;
-
-		if (!rest || sscanf(lines[i], "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
-		    sscanf(rest, " - %63s %*s %1023s", kind, options) < 1 ||
-		    strcmp(kind, type) != 0)
-			continue;
-		names = g_strsplit(options, ",", -1);
-		if (option && !g_strv_contains((const char *const *)names, option))
-			continue;
-		/* A container sees its own cgroup as the root of the mount. */
-		if (strcmp(root, "/") != 0 && g_str_has_prefix(path, root))
-			path += strlen(root);
-		dir = g_build_filename(point, strstr(path, "..") ? "" : path, NULL);
-		if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
-			continue;
-		return g_steal_pointer(&dir);
-	}
-	return NULL;
-}
-
-char *live_cgroup_dir(int dir, bool *is_v2_ret)
-{
-	g_autofree char *path = cgroup_path(dir, "memory");
-	char *found = path ? find_mount("cgroup", "memory", path) : NULL;
-	g_autofree char *unified = NULL;
-	g_autofree char *probe = NULL;
-
-	*is_v2_ret = false;
-	if (found)
-		return found;
-	unified = cgroup_path(dir, "");
-	found = unified ? find_mount("cgroup2", NULL, unified) : NULL;
-	probe = found ? g_build_filename(found, "memory.current", NULL) : NULL;
-	if (probe && access(probe, R_OK) == 0) {
-		*is_v2_ret = true;
-		return found;
-	}
-	g_free(found);
-	return NULL;
 }
 
 /* A line for a process. False: it has memory, but we may not ask how much. */
@@ -253,36 +178,7 @@ void live_kernel_now(struct hw_process *process)
 		live_text(process, *names, live_read(dir, *names, NULL));
 	if (dir >= 0)
 		close(dir);
-}
-
-static uint64_t read_number(const char *dir, const char *name)
-{
-	g_autofree char *path = g_build_filename(dir, name, NULL);
-	g_autofree char *text = NULL;
-
-	if (!g_file_get_contents(path, &text, NULL, NULL) || !g_ascii_isdigit(text[0]))
-		return UINT64_MAX;
-	return strtoull(text, NULL, 10);
-}
-
-uint64_t live_headroom(const struct hw_process *process, const char *start)
-{
-	uint64_t least = UINT64_MAX;
-	g_autofree char *dir = g_strdup(start);
-
-	for (int i = 0; i < 32; i++) {
-		uint64_t limit =
-		    read_number(dir, process->is_v2 ? "memory.max" : "memory.limit_in_bytes");
-		uint64_t high = process->is_v2 ? read_number(dir, "memory.high") : UINT64_MAX;
-		uint64_t usage =
-		    read_number(dir, process->is_v2 ? "memory.current" : "memory.usage_in_bytes");
-		char *parent = g_path_get_dirname(dir);
-
-		limit = MIN(limit, high);
-		if (limit < UNLIMITED && usage != UINT64_MAX)
-			least = MIN(least, limit > usage ? limit - usage : 0);
-		g_free(dir);
-		dir = parent;
-	}
-	return least;
+	if (process->cgroup)
+		live_text(process, "cgroup limits",
+			  live_cgroup_limits(process->cgroup, process->is_v2));
 }

@@ -117,7 +117,7 @@ static void find_cgroup(struct hw_process *process)
 		    (!process->cgroup[i + 1] || process->cgroup[i + 1] == '/'))
 			same = i + 1;
 	ours[same] = '\0';
-	process->headroom = live_headroom(process, ours);
+	process->headroom = live_headroom(ours, process->is_v2);
 	if (process->headroom != UINT64_MAX && !process->options.spool_dir)
 		process->spool.limit = process->headroom / 10;
 }

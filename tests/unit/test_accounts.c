@@ -162,6 +162,31 @@ START_TEST(cgroup_v2)
 }
 END_TEST
 
+/* The limits of those above count; the swap cache is no page cache. */
+START_TEST(cgroup_limits)
+{
+	struct text texts[] = {{"memory.current", "900000\n"},
+			       {"memory.max", "800000\n"},
+			       {"cgroup limits", "limit 700000\nhigh 600000\n"},
+			       {"memory.stat", "anon 400000\nfile 300000\nshmem 100000\nswapcached "
+					       "150000\n"},
+			       {0}};
+	struct hw_accounts *accounts = hw_accounts_new(look_up, texts, &notes);
+
+	ck_assert_uint_eq(accounts->cgroup.limit, 700000);
+	ck_assert_uint_eq(accounts->cgroup.high, 600000);
+	ck_assert_uint_eq(accounts->cgroup.file, 50000);
+	ck_assert_uint_eq(accounts->cgroup.swap_cache, 150000);
+	hw_accounts_free(accounts);
+	texts[1].text = "500000\n";
+	texts[2].text = "limit max\nhigh max\n";
+	accounts = hw_accounts_new(look_up, texts, &notes);
+	ck_assert_uint_eq(accounts->cgroup.limit, 500000);
+	ck_assert_uint_eq(accounts->cgroup.high, HW_NOT_KNOWN);
+	hw_accounts_free(accounts);
+}
+END_TEST
+
 START_TEST(cgroup_v1)
 {
 	struct text texts[] = {{"memory.usage_in_bytes", "2000\n"},
@@ -218,6 +243,7 @@ int main(void)
 	tcase_add_test(tests, smaps);
 	tcase_add_test(tests, spoilt_smaps);
 	tcase_add_test(tests, cgroup_v2);
+	tcase_add_test(tests, cgroup_limits);
 	tcase_add_test(tests, cgroup_v1);
 	tcase_add_test(tests, no_texts);
 	suite_add_tcase(suite, tests);
