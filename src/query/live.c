@@ -290,5 +290,6 @@ bool hw_session_open_process(struct hw_session *s, int32_t pid, const struct hw_
 			 "%s ran on while it was read: totals are of no one moment, and without "
 			 "registers blocks cached by threads may count as live",
 			 s->target->path);
+	hw_process_tell(s->process, &s->notes);
 	return true;
 }

@@ -39,13 +39,14 @@ static const struct hw_column live_columns[] = {
     {"held", "", HW_KIND_SIZE, HW_COLUMN_JSON},
 };
 
-/* Of a part of what smaps counts: known when none of it is lazy, or its pages are known. */
-static struct hw_value lazy_part(const struct hw_session *session, const struct hw_vma *vma,
-				 const struct hw_mapping *m)
+/* Of a part of what smaps counts: known when its pages are, which shows in their sum. Lazy ones are
+ * told to root only, and shared memory that is swapped out is in nobody's page table. */
+static struct hw_value part(uint64_t (*pages)(const struct hw_target *, hw_addr, hw_addr),
+			    const struct hw_session *session, const struct hw_vma *vma,
+			    uint64_t of_vma, const struct hw_mapping *m)
 {
-	if (vma && m->end <= vma->end &&
-	    hw_target_lazy(session->target, vma->start, vma->end) == vma->lazy)
-		return hw_size(hw_target_lazy(session->target, m->start, m->end));
+	if (m->end <= vma->end && pages(session->target, vma->start, vma->end) == of_vma)
+		return hw_size(pages(session->target, m->start, m->end));
 	return hw_null();
 }
 
@@ -62,8 +63,12 @@ static void emit_live_mapping(struct hw_answer *a, const struct hw_session *sess
 	    hw_size(hw_target_resident(session->target, m->start, m->end)),
 	    is_whole ? hw_size(vma->pss) : hw_null(),
 	    is_whole ? hw_size(vma->dirty) : hw_null(),
-	    hw_size(hw_target_swapped(session->target, m->start, m->end)),
-	    is_whole ? hw_size(vma->lazy) : lazy_part(session, vma, m),
+	    is_whole ? hw_size(vma->swap)
+	    : vma    ? part(hw_target_swapped, session, vma, vma->swap, m)
+		     : hw_size(hw_target_swapped(session->target, m->start, m->end)),
+	    is_whole ? hw_size(vma->lazy)
+	    : vma    ? part(hw_target_lazy, session, vma, vma->lazy, m)
+		     : hw_null(),
 	    hw_text(hw_owners_perm(perm, m->perm)),
 	    hw_text(hw_owner_names[m->owner]),
 	    hw_text(m->name || a->is_json ? m->name : ""),

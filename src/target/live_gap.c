@@ -112,6 +112,14 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target, str
 	return is_whole;
 }
 
+void hw_process_tell(const struct hw_process *process, struct hw_notes *notes)
+{
+	struct gap gap = {0};
+
+	count_gap(process, &gap);
+	tell_gap(process, &gap, false, notes);
+}
+
 void hw_process_give_up(struct hw_process *process, struct hw_notes *notes)
 {
 	struct gap gap = {0};

@@ -135,11 +135,30 @@ static char *list_files(const struct hw_process *process)
 	return g_string_free(list, FALSE);
 }
 
-/* Arguments are separated by NULs. */
+/* Is nothing in [start, end) swapped out? */
+static bool is_in_memory(const struct hw_process *process, hw_addr start, hw_addr end)
+{
+	for (size_t i = live_find_run(process, start);
+	     i < process->run_count && process->runs[i].start < end; i++)
+		if (process->runs[i].flags & LIVE_SWAPPED)
+			return false;
+	return true;
+}
+
+/* Arguments are separated by NULs. The kernel takes them, and perhaps what is behind them up to
+ * the end of the environment, from the process's memory: it would bring back what is swapped
+ * out. NULL then. */
 static char *read_arguments(const struct hw_process *process)
 {
 	size_t size = 0;
-	g_autofree char *raw = live_read(process->dir, "cmdline", &size);
+	uint64_t start = 0, end = 0;
+	g_autofree char *stat = live_read(process->dir, "stat", NULL);
+	g_autofree char *raw = NULL;
+
+	if (!stat || !live_stat_field(stat, 48, &start) || !live_stat_field(stat, 51, &end) ||
+	    !is_in_memory(process, start, end))
+		return NULL;
+	raw = live_read(process->dir, "cmdline", &size);
 
 	for (size_t i = 0; i + 1 < size; i++)
 		if (!raw[i])

@@ -96,6 +96,8 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target,
  * reads as zeros and is counted by hw_process_missed(). NULL on error. */
 struct hw_target *hw_process_target(struct hw_process *process, GError **error);
 struct hw_target *hw_process_rest(struct hw_process *process, GError **error);
+/* In NONE mode, where nothing is frozen: tells what will not be read. */
+void hw_process_tell(const struct hw_process *process, struct hw_notes *notes);
 /* After work on target() that missed something: tells what was not read. rest() is next. */
 void hw_process_give_up(struct hw_process *process, struct hw_notes *notes);
 /* Could it be stopped again, within what is left of the budget, to read what was missed? */
