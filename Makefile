@@ -50,6 +50,7 @@ help:
 	@echo 'make check-asan    unit and plugin tests, Go heaps and a sampled fault sweep under ASan+UBSan'
 	@echo 'make check-matrix  every glibc of the matrix, object by object'
 	@echo 'make check-live    living processes: 100 attaches in each mode, 100 kills'
+	@echo 'make check-vm      living processes under another kernel, in qemu: cgroup v2, swap, yama'
 	@echo 'make check-faults  the complete fault sweep'
 	@echo 'make check-layers  who may include whom'
 	@echo 'make fuzz          the fault sweep with random damage, FUZZ_MINUTES=10'

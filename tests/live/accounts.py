@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
-from common import Cgroup, Group, JEMALLOC, MEMCG, MIB, State, Unified, status
-from dump import Failed, Process, Skip
+from common import Group, JEMALLOC, MEMCG, MIB, State, Unified, memory_group, status
+from dump import Failed, Process, Skip, patience
 import gobuild
 
 
@@ -113,11 +113,11 @@ def huge_waste(tool, build, work):
 
 def several(tool, build):
     """Every process of a cgroup is listed, and the anonymous memory is theirs."""
-    with Cgroup() as cgroup:
+    with memory_group() as cgroup:
         many = [State([build / "fixtures" / "states", "large"], preexec_fn=cgroup.enter)
                 for _ in range(3)]
         try:
-            data = tool.json("summary", many[0].pid)["data"]
+            data = tool.json("summary", many[0].pid, "--mode", "stop")["data"]
         finally:
             for state in many:
                 state.__exit__()
@@ -131,14 +131,14 @@ def several(tool, build):
 
 def page_cache(tool, build, work):
     """A file written by the cgroup is page cache, not memory of the process."""
-    with Cgroup() as cgroup:
+    with memory_group() as cgroup:
         popen = subprocess.Popen([build / "fixtures" / "states"], preexec_fn=cgroup.enter,
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             popen.stdout.readline()
             subprocess.run(["dd", "if=/dev/zero", f"of={work / 'cached'}", "bs=1M", "count=48"],
                            preexec_fn=cgroup.enter, stderr=subprocess.DEVNULL, check=True)
-            data = tool.json("summary", popen.pid)["data"]
+            data = tool.json("summary", popen.pid, "--mode", "stop")["data"]
         finally:
             popen.kill()
             popen.wait()
@@ -182,7 +182,7 @@ def version_2(tool, build):
                  'exec "$@"'
         done = subprocess.run(
             ["unshare", "-m", "sh", "-c", script, "sh", tool.program, "summary", str(target.pid),
-             "--json"], capture_output=True, text=True, timeout=60, check=False)
+             "--json"], capture_output=True, text=True, timeout=patience(60), check=False)
         if done.returncode == 99:
             raise Skip(f"no mount namespace here: {done.stderr[-100:]}")
         data = json.loads(done.stdout)["data"]
@@ -206,7 +206,7 @@ def version_2_kernel(tool, build, work):
         with State([build / "fixtures" / "states", "large"], preexec_fn=enter) as target:
             subprocess.run(["dd", "if=/dev/zero", f"of={work / 'cached'}", "bs=1M", "count=48"],
                            preexec_fn=enter, stderr=subprocess.DEVNULL, check=True)
-            data = tool.json("summary", target.pid)["data"]
+            data = tool.json("summary", target.pid, "--mode", "stop")["data"]
             usage = int((group.dir / "memory.current").read_text())
             (work / "cached").unlink()
         cgroup = data["cgroup"]
@@ -226,7 +226,7 @@ def version_2_kernel(tool, build, work):
 def near_limit(tool, build, count):
     """64 MiB from its limit, with heapwalk in the same cgroup: nobody is killed."""
     for _ in range(count):
-        with Cgroup(limit=256 * MIB) as cgroup:
+        with memory_group(256 * MIB) as cgroup:
             popen = subprocess.Popen([build / "fixtures" / "busy", "--mib", "180"],
                                      preexec_fn=cgroup.enter, text=True, bufsize=1,
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -240,7 +240,7 @@ def near_limit(tool, build, count):
                     raise Failed(f"the headroom was not told: {codes}")
                 popen.stdin.write("\n")
                 if not popen.stdout.readline():
-                    raise Failed(f"the target is gone: {popen.wait(10)}")
+                    raise Failed(f"the target is gone: {popen.wait(patience(10))}")
             finally:
                 popen.kill()
                 popen.wait()

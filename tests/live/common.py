@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "oracle"))
 # pylint: disable=wrong-import-position
-from dump import Failed, Skip
+from dump import Failed, Skip, patience
 
 MODES = ("budget", "stop", "nostop")
 MEMCG = pathlib.Path("/sys/fs/cgroup/memory")
@@ -32,7 +32,7 @@ class Tool:
 
     def call(self, *args, **more):
         process = self.start(*args, **more)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=patience(120))
         return process.returncode, out, err.decode(errors="replace").strip()
 
     def run(self, *args, **more):
@@ -82,7 +82,7 @@ class Busy:
         self.popen.stdin.write("\n")
         line = self.popen.stdout.readline()
         if not line:
-            raise Failed(f"the target is gone: exit {self.popen.wait(10)}")
+            raise Failed(f"the target is gone: exit {self.popen.wait(patience(10))}")
         return [int(n) for n in line.split()]
 
     def works(self):
@@ -92,7 +92,7 @@ class Busy:
         last = self.ask()
         if first[1] or last[1]:
             raise Failed(f"the target found {last[1]} errors in its data")
-        end = time.monotonic() + 10
+        end = time.monotonic() + patience(10)
         while last[2] <= first[2]:
             if time.monotonic() > end:
                 raise Failed("the target stands still")
@@ -102,7 +102,7 @@ class Busy:
     def finish(self):
         """It ends by itself, content."""
         self.popen.stdin.close()
-        code = self.popen.wait(20)
+        code = self.popen.wait(patience(20))
         if code:
             raise Failed(f"the target ended with {code}")
 
@@ -166,18 +166,6 @@ class Group:
                 time.sleep(0.05)
 
 
-class Cgroup(Group):
-    """A memory cgroup (version 1)."""
-
-    def __init__(self, limit=None):
-        own = [line.split(":", 2) for line in
-               pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
-        path = next((p for _, names, p in own if "memory" in names.split(",")), None)
-        super().__init__(path and MEMCG / path.lstrip("/"), "version 1 memory cgroup")
-        if limit:
-            self.write("memory.limit_in_bytes", limit)
-
-
 class Unified(Group):
     """A cgroup of version 2, with controllers; mounts it where it is not."""
 
@@ -212,3 +200,46 @@ class Unified(Group):
     def __exit__(self, *unused):
         super().__exit__()
         self.unmount()
+
+
+class Version1(Group):
+    """A memory cgroup of version 1."""
+
+    def __init__(self, path, limit):
+        super().__init__(MEMCG / path.lstrip("/"), "version 1 memory cgroup")
+        if limit:
+            self.write("memory.limit_in_bytes", limit)
+
+
+class Version2(Unified):
+    """A memory cgroup of version 2. At its limit nothing is swapped out: somebody is killed, and
+    the rest of it, too."""
+
+    def __init__(self, limit):
+        super().__init__("memory")
+        if limit:
+            self.write("memory.max", limit)
+            self.write("memory.oom.group", 1)
+            if (self.dir / "memory.swap.max").exists():
+                self.write("memory.swap.max", 0)
+
+
+def memory_group(limit=None):
+    """A memory cgroup of the version that this machine has."""
+    own = [line.split(":", 2) for line in
+           pathlib.Path("/proc/self/cgroup").read_text().splitlines()]
+    path = next((p for _, names, p in own if "memory" in names.split(",")), None)
+    return Version1(path, limit) if path else Version2(limit)
+
+
+def can(score, name, need):
+    """Whether a group of checks has what it needs; if not it is one that is skipped."""
+    try:
+        need()
+        return True
+    except Skip as e:
+        reason = e
+
+    def skip():
+        raise reason
+    return score.check(name, skip)

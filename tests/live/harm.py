@@ -10,7 +10,7 @@ import sys
 import time
 
 from common import Busy, MODES, status, traces
-from dump import Failed, Skip
+from dump import Failed, Skip, patience
 import gobuild
 
 
@@ -65,7 +65,7 @@ def attach(tool, build, mode, count, *args, program=None):
             theirs = max(waits, default=0)
             beyond.append(on_time(mode, answer, gap, theirs) - theirs)
             busy.works()
-            end = time.monotonic() + 5
+            end = time.monotonic() + patience(5)
             while (after := traces(busy.pid))["fds"] > before["fds"] or after["tracer"] != "0":
                 if after["tracer"] != "0" or time.monotonic() > end:
                     raise Failed(f"before {before}, after {after}, gap {gap}")
@@ -88,7 +88,7 @@ def killed(tool, build, count):
             process = tool.start("leaks", busy.pid)
             time.sleep(random.random() * whole)
             process.send_signal(random.choice((signal.SIGKILL, signal.SIGINT, signal.SIGTERM)))
-            process.communicate(timeout=60)
+            process.communicate(timeout=patience(60))
             time.sleep(0.01)
             if status(busy.pid)["TracerPid"].strip() != "0":
                 raise Failed("still traced")
@@ -120,7 +120,7 @@ def coming_and_going(tool, count):
         process = subprocess.Popen([sys.executable, "-c", script, "12", script])
         time.sleep(random.random() * 0.3)
         code, _, err = tool.call("heaps", process.pid)
-        ended = process.wait(120)
+        ended = process.wait(patience(120))
         if ended:
             raise Failed(f"the target ended with {ended}")
         if code not in (0, 3):

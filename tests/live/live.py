@@ -21,12 +21,15 @@ import time
 import common  # First: it finds the modules of tests/oracle.
 import accounts
 import asks
+import cgroups
 import harm
 import moment
 import refuse
 import same
 import shapes
 import stuck
+import swap
+import yama
 from oracle import Score
 
 
@@ -36,8 +39,9 @@ def all_checks(score, tool, build, work, is_long):
     heaps = [build / "fixtures" / "heaps", "--threads", "3", "--blocks", "2000"]
     yield "same", lambda: (
         same.same(score, "heaps", tool, heaps, work),
-        same.same(score, "leaks", tool, [build / "fixtures" / "leaks"], work),
         same.same_jemalloc(score, tool, build, work), same.same_go(score, tool, build, work))
+    yield "same-leaks", lambda: same.same(
+        score, "leaks", tool, [build / "fixtures" / "leaks"], work)
     yield "asks", lambda: asks.checks(score, tool, build, work)
     yield "moment", lambda: moment.checks(score, tool, build, work, 50 if is_long else 4)
     yield "harm", lambda: harm.checks(score, tool, build, count)
@@ -46,8 +50,12 @@ def all_checks(score, tool, build, work, is_long):
         score.check("snapshot in gdb", same.opened_by_gdb, tool, build, work),
         score.check("snapshot without content", same.no_secrets, tool, build, work))
     yield "account", lambda: accounts.checks(score, tool, build, work, 20 if is_long else 2)
-    yield "refuse", lambda: refuse.checks(score, tool, build, work)
+    yield "cgroup", lambda: cgroups.checks(score, tool, build, work)
+    yield "swap", lambda: swap.checks(score, tool, build, work)
+    yield "refuse", lambda: refuse.checks(score, tool, build)
     yield "shape", lambda: shapes.checks(score, tool, build, work)
+    yield "yama", lambda: yama.checks(score, tool, build)
+    yield "yama-last", lambda: yama.last(score, tool, build)
 
 
 def main():

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from common import Busy, Group, State, Unified, status
-from dump import Failed, Skip
+from dump import Failed, Skip, patience
 
 
 def refused(tool, pid, code, text, **more):
@@ -73,7 +73,7 @@ def other_user(tool, build):
         done = subprocess.run(
             ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
              f"{work}/heapwalk", "maps", str(busy.pid), "--plugin-dir", work],
-            capture_output=True, text=True, timeout=60, check=False)
+            capture_output=True, text=True, timeout=patience(60), check=False)
         if done.returncode != 4 or "owned by uid 0" not in done.stderr:
             raise Failed(f"exit {done.returncode}: {done.stderr[-300:]}")
         busy.finish()
@@ -85,7 +85,7 @@ def lacks_capability(tool, build):
     with Busy(build) as busy:
         done = subprocess.run(
             ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-all", tool.program, "maps",
-             str(busy.pid)], capture_output=True, text=True, timeout=60, check=False)
+             str(busy.pid)], capture_output=True, text=True, timeout=patience(60), check=False)
         if done.returncode == 0:
             raise Skip("root without CAP_SYS_PTRACE may trace root here")
         if done.returncode != 4 or "CAP_SYS_PTRACE" not in done.stderr:
@@ -113,7 +113,7 @@ def traced(tool, build):
                                 str(busy.pid)], stdin=subprocess.PIPE,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            end = time.monotonic() + 30
+            end = time.monotonic() + patience(30)
             while status(busy.pid)["TracerPid"].strip() == "0":
                 if time.monotonic() > end:
                     raise Skip("gdb could not attach")
@@ -137,7 +137,7 @@ def states(build, *args):
 def answers(tool, pid, *more):
     """A complete answer with blocks, in both modes that stop."""
     for mode in ("budget", "stop"):
-        answer = tool.json("heaps", pid, "--mode", mode, *more)
+        answer = tool.json("heaps", pid, "--mode", mode, "--max-stop", "5s", *more)
         if not answer["complete"] or answer["data"]["heaps"][0]["blocks"]["live"] < 2000:
             raise Failed(f"{mode}: {answer['warnings'][:2]}")
 
@@ -161,7 +161,7 @@ NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "
 
 
 def said(argv, code, text):
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60,
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=patience(60),
                           check=False)
     if done.returncode != code or text not in done.stderr:
         raise Failed(f"exit {done.returncode} (wanted {code}), {text!r} is not in: {done.stderr[-300:]}")
@@ -265,7 +265,8 @@ def yama(tool, build):
                          f"echo {scope} > /proc/sys/kernel/yama/ptrace_scope && exec \"$@\""
                 done = subprocess.run(
                     ["unshare", "-m", "sh", "-c", script, "sh", *NOBODY, *own, "maps", str(target.pid)],
-                    capture_output=True, text=True, timeout=60, check=False, preexec_fn=deny_ptrace)
+                    capture_output=True, text=True, timeout=patience(60), check=False,
+                    preexec_fn=deny_ptrace)
                 if "mount:" in done.stderr or "unshare:" in done.stderr:
                     raise Skip(f"no mount namespace here: {done.stderr[-100:]}")
                 if done.returncode != 4 or text not in done.stderr:
@@ -278,7 +279,7 @@ def user_namespace(tool, build):
         answers(tool, target.pid)  # Root outside may.
     with State(states(build)) as target:
         done = subprocess.run(["unshare", "-Ur", tool.program, "maps", str(target.pid)],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=patience(60), check=False)
         if "unshare:" in done.stderr:
             raise Skip(f"no user namespaces here: {done.stderr[-100:]}")
         if done.returncode != 4 or "in another user namespace" not in done.stderr:
@@ -321,25 +322,7 @@ def short_process(tool):
             refused(tool, target.pid, 5, "is a 32-bit process")
 
 
-def swapped(tool, build, work):
-    """Pages that are swapped out stay there, and the answer says so."""
-    if len(pathlib.Path("/proc/swaps").read_text().splitlines()) < 2:
-        raise Skip("no swap is on")
-    with State(states(build, "swapped")) as target:
-        before = int(status(target.pid)["VmSwap"].split()[0])
-        if before < 4096:
-            raise Skip(f"the kernel swapped only {before} kB")
-        tool.run("snapshot", target.pid, "-o", work / "swapped.snap", "--force")
-        for where in (target.pid, work / "swapped.snap"):
-            answer = tool.json("leaks", where)
-            if answer["complete"] or "swapped" not in [w["code"] for w in answer["warnings"]]:
-                raise Failed(f"{where}: {answer['warnings'][:2]}")
-        now = int(status(target.pid)["VmSwap"].split()[0])
-        if now < before:
-            raise Failed(f"{before} kB were swapped out, {now} afterwards")
-
-
-def checks(score, tool, build, work):
+def checks(score, tool, build):
     score.check("refuse nothing, arena locked", locked, tool, build)
     score.check("refuse zombie", zombie, tool)
     score.check("refuse gone", gone, tool)
@@ -359,4 +342,3 @@ def checks(score, tool, build, work):
     score.check("refuse pid namespace", pid_namespace, tool, build)
     score.check("refuse 32-bit", short_process, tool)
     score.check("filtered target", filtered_target, tool, build)
-    score.check("swapped", swapped, tool, build, work)

@@ -10,7 +10,7 @@ import time
 
 from accounts import identity
 from common import Busy, JEMALLOC, need_ptrace, status
-from dump import Failed, Process, Skip, gcore, need_kernel_cores
+from dump import Failed, Process, Skip, gcore, need_kernel_cores, patience
 import gobuild
 
 def ledgers(tool, target, *more):
@@ -49,7 +49,7 @@ def opened_by_gdb(tool, build, work):
         busy.finish()
     done = subprocess.run(["gdb", "--nx", "--batch", "-iex", "set debuginfod enabled off",
                            "-ex", "thread apply all bt", build / "fixtures" / "busy",
-                           work / "gdb.snap"], capture_output=True, text=True, timeout=120,
+                           work / "gdb.snap"], capture_output=True, text=True, timeout=patience(120),
                           check=False)
     found = done.stdout.count("LWP")
     if found < threads or "main (" not in done.stdout:

@@ -8,7 +8,7 @@ import sys
 import time
 
 from common import State, status
-from dump import Failed, Skip
+from dump import Failed, Skip, patience
 
 
 def states(build, *args):
@@ -28,7 +28,7 @@ def mappings(tool, build, work):
 def headless(tool, build, work):
     """The first thread has ended: a zombie by its number, and yet all memory is there."""
     with State(states(build, "headless")) as target:
-        end = time.monotonic() + 10
+        end = time.monotonic() + patience(10)
         while not status(target.pid)["State"].startswith("Z"):
             if time.monotonic() > end:
                 raise Failed(f"its first thread is {status(target.pid)['State']}")

@@ -11,6 +11,16 @@ import signal
 import subprocess
 import time
 
+# The one place where time limits of tests are stretched: HW_TEST_SLOW is the factor for a machine
+# that is slow as a whole (one of software, tests/vm/run.sh).
+SLOW = float(os.environ.get("HW_TEST_SLOW", "1"))
+
+
+def patience(seconds):
+    """How long to wait for what takes so long, at most, on an ordinary machine."""
+    return seconds * SLOW
+
+
 CORE_PATTERN = pathlib.Path("/proc/sys/kernel/core_pattern")
 
 
@@ -66,7 +76,7 @@ class Process:
             raise
 
     def wait_for(self, line, timeout):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patience(timeout)
         pending = b""
         while True:
             left = end - time.monotonic()
@@ -87,7 +97,7 @@ class Process:
 
     def abort(self, timeout=120):
         """SIGABRT, and the path of the kernel's core."""
-        return kernel_core(self.pid, self.cwd, lambda: self.popen.wait(timeout))
+        return kernel_core(self.pid, self.cwd, lambda: self.popen.wait(patience(timeout)))
 
     def kill(self):
         try:
@@ -126,7 +136,7 @@ def gcore(pid, path, timeout=300):
     done = subprocess.run(
         ["gdb", "--nx", "--batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off",
          "-ex", f"gcore {path}", "-ex", "detach", "-p", str(pid)],
-        env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
+        env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience(timeout), check=False)
     if not os.path.exists(path):
         text = done.stderr.decode(errors="replace").strip()
         if "ptrace" in text and "not permitted" in text:
@@ -145,7 +155,7 @@ def kernel_core(pid, cwd, wait=None, timeout=120):
     if wait:
         wait()
     else:
-        end = time.monotonic() + timeout
+        end = time.monotonic() + patience(timeout)
         while os.path.exists(f"/proc/{pid}") and not is_zombie(pid):
             if time.monotonic() > end:
                 raise Failed(f"process {pid} did not die of SIGABRT")

@@ -7,7 +7,7 @@ import os
 import pathlib
 import subprocess
 
-from dump import Failed
+from dump import Failed, patience
 
 TIMEOUT = 180
 ROWS = ["live", "overhead", "cached", "free", "lazy", "released", "stacks", "metadata",
@@ -37,7 +37,7 @@ class Heapwalk:
         env = {k: v for k, v in os.environ.items() if k != "DEBUGINFOD_URLS"}
         try:
             done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=TIMEOUT, check=False)
+                                  timeout=patience(TIMEOUT), check=False)
         except subprocess.TimeoutExpired:
             raise Failed(f"heapwalk {args[0]}: no answer within {TIMEOUT} s") from None
         if done.returncode:
