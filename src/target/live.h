@@ -16,6 +16,7 @@ enum {
 	LIVE_HUGE = 1 << 6,
 	LIVE_FORCED = 1 << 16, /* Ours: not resident, but read (an ELF header). */
 	LIVE_SHARED = 1 << 17, /* Ours, of pagemap: not this process's alone; may be LIVE_ZERO. */
+	LIVE_ELSEWHERE = 1 << 18, /* Ours: shared memory that is in no page table of the process. */
 };
 
 /* Pages of one kind. */
@@ -340,6 +341,13 @@ void live_lazy_now(struct hw_process *process); /* live_lazy.c: into process->la
 /* live_old.c: of process->runs which are LIVE_ZERO and LIVE_HUGE, where pagemap was read. Needs the
  * text of smaps. */
 void live_old_now(struct hw_process *process);
+
+/* live_shared.c, of a mapping that is shared and kept. */
+/* Its file, to be closed; -1: we may not. */
+int live_shared_open(const struct hw_process *process, const struct live_map *map);
+/* The next part of [from, end) that has data; all of it is taken to have some where fd is -1. */
+bool live_shared_data(int fd, const struct live_map *map, hw_addr from, hw_addr end,
+		      hw_addr *start_ret, hw_addr *end_ret);
 
 /* live_frames.c */
 void live_frames_open(struct live_frames *frames);

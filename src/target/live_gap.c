@@ -8,6 +8,7 @@
 
 struct gap {
 	uint64_t swapped;
+	uint64_t elsewhere;
 	uint64_t unread;
 	uint64_t wanted;
 };
@@ -22,6 +23,8 @@ static void count_gap(const struct hw_process *process, struct gap *gap)
 			break;
 		if ((run.flags & LIVE_SWAPPED) && map->is_kept)
 			gap->swapped += run.end - run.start;
+		if (run.flags & LIVE_ELSEWHERE)
+			gap->elsewhere += run.end - run.start;
 		if (!live_wanted(map, &run, run.start, run.end))
 			continue;
 		gap->wanted += run.end - run.start;
@@ -46,6 +49,11 @@ static void tell_gap(const struct hw_process *process, const struct gap *gap, bo
 				 "%s of the process is swapped out and was not read: reading would "
 				 "bring it back into its memory",
 				 hw_text_size(a, sizeof(a), gap->swapped));
+	if (gap->elsewhere)
+		hw_notes_missing(notes, "shared-elsewhere", NULL,
+				 "up to %s of shared memory that the process has not mapped in "
+				 "were not read: that would add them to its memory",
+				 hw_text_size(a, sizeof(a), gap->elsewhere));
 	if (process->headroom != UINT64_MAX && process->headroom < HEADROOM_TOLD)
 		hw_notes_warn(
 		    notes, "same-cgroup", "run heapwalk outside of the container",

@@ -194,6 +194,49 @@ static bool add_vdso(const struct live_map *map, struct run_list *list, size_t f
 	return true;
 }
 
+/* [from, end) is in no page table: what of it has data. */
+static bool add_gap(const struct live_map *map, int fd, hw_addr from, hw_addr end,
+		    struct run_list *list, size_t first)
+{
+	hw_addr start, until;
+
+	for (; live_shared_data(fd, map, from, end, &start, &until); from = until)
+		if (!add(list, first, (struct live_run){start, until, LIVE_ELSEWHERE}))
+			return false;
+	return true;
+}
+
+/* Between the pages of [start, end) of map that were found: those that are not the process's. */
+static bool add_elsewhere(const struct hw_process *process, const struct live_map *map,
+			  const struct live_map *part, struct run_list *list, size_t first)
+{
+	size_t count = list->count - first;
+	struct live_run *known;
+	hw_addr at = part->start;
+	bool is_done;
+	int fd;
+
+	if (!map->is_kept || !map->is_shared)
+		return true;
+	known = hw_array_resize(NULL, 0, count, sizeof(*known));
+	is_done = known || !count;
+	if (is_done && count)
+		memcpy(known, &list->runs[first], count * sizeof(*known));
+	if (is_done)
+		list->count = first;
+	fd = live_shared_open(process, map);
+	for (size_t i = 0; is_done && i < count; i++) {
+		is_done =
+		    add_gap(map, fd, at, known[i].start, list, first) && add(list, first, known[i]);
+		at = known[i].end;
+	}
+	is_done = is_done && add_gap(map, fd, at, part->end, list, first);
+	if (fd >= 0)
+		close(fd);
+	hw_array_resize(known, known ? count : 0, 0, sizeof(*known));
+	return is_done;
+}
+
 /* The part of map that is in the stretch. */
 static bool scan_part(const struct hw_process *process, const struct live_map *map,
 		      struct stretch *stretch)
@@ -211,7 +254,8 @@ static bool scan_part(const struct hw_process *process, const struct live_map *m
 		is_old_kernel = true;
 		result = read_map(process, &part, list);
 	}
-	return result > 0 && (part.start != map->start || add_header(map, list, first)) &&
+	return result > 0 && add_elsewhere(process, map, &part, list, first) &&
+	       (part.start != map->start || add_header(map, list, first)) &&
 	       add_vdso(map, list, first);
 }
 

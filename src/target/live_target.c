@@ -133,7 +133,7 @@ static bool add_anonymous(struct making *making, const struct live_map *map, siz
 				}
 				piece.start = end;
 			}
-		} else if (run.flags & LIVE_SWAPPED) {
+		} else if (run.flags & (LIVE_SWAPPED | LIVE_ELSEWHERE)) {
 			if (!push(making, map, begin, run.start, run.start - begin,
 				  run.start - begin) ||
 			    !push(making, map, run.start, run.end, 0, run.end - run.start))
@@ -293,8 +293,8 @@ bool live_target_pages(struct hw_process *process, struct hw_target *target)
 				       (run->flags & LIVE_FILE ? HW_PAGE_FILE : 0);
 		hw_addr at = run->start;
 
-		/* The page of zeros and what we force are in no RSS. */
-		if (run->flags & (LIVE_ZERO | LIVE_FORCED))
+		/* The page of zeros and what we force are in no RSS; others have the last. */
+		if (run->flags & (LIVE_ZERO | LIVE_FORCED | LIVE_ELSEWHERE))
 			continue;
 		while (lazy < lazy_end && lazy->end <= at)
 			lazy++;

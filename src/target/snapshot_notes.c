@@ -185,7 +185,8 @@ static void put_pages(GByteArray *to, const struct hw_target *target)
 
 static void put_warnings(GByteArray *to, const struct hw_notes *notes)
 {
-	static const char *const codes[] = {"swapped", "unreadable", "spool-full", "stop-budget"};
+	static const char *const codes[] = {"swapped", "shared-elsewhere", "unreadable",
+					    "spool-full", "stop-budget"};
 	g_autoptr(GString) text = g_string_new(NULL);
 
 	for (guint i = 0; i < notes->warnings->len; i++) {

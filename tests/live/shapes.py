@@ -25,6 +25,44 @@ def mappings(tool, build, work):
                 raise Failed(f"{where}: {data['warnings'][:2]}")
 
 
+SHARED = """
+import mmap, os, time
+m = mmap.mmap(-1, 9 << 20)  # Shared, 8 MiB of it used.
+for at in range(0, 8 << 20, 4096):
+    m[at:at + 8] = b"ABCDEFGH"
+if os.fork():
+    time.sleep(1000)
+m[0]
+print(os.getpid(), flush=True)
+time.sleep(1000)
+"""
+
+
+def elsewhere(tool, work):
+    """What a parent has put into shared memory is not read through a child that has not used it,
+    and is not taken for zeros."""
+    parent = subprocess.Popen([sys.executable, "-c", SHARED], stdout=subprocess.PIPE,
+                              start_new_session=True)
+    try:
+        child = int(parent.stdout.readline())
+        before = status(child)["RssShmem"]
+        used = 8 * 1024 - int(before.split()[0])
+        tool.run("snapshot", child, "-o", work / "shared.snap")
+        for where in (child, work / "shared.snap"):
+            answer = tool.json("leaks", where)
+            told = [w["message"] for w in answer["warnings"] if w["code"] == "shared-elsewhere"]
+            if answer["complete"] or not told or f"{used / 1024:.2f} MiB" not in told[0]:
+                raise Failed(f"{where}: {used} KiB are elsewhere: {answer['warnings'][:2]}")
+        if not tool.json("leaks", parent.pid)["complete"]:
+            raise Failed("the parent has all of it, and is not complete")
+        if status(child)["RssShmem"] != before:
+            raise Failed(f"{before} before, {status(child)['RssShmem']} afterwards")
+    finally:
+        os.killpg(parent.pid, 9)
+        parent.wait()
+        parent.stdout.close()
+
+
 def headless(tool, build, work):
     """The first thread has ended: a zombie by its number, and yet all memory is there."""
     with State(states(build, "headless")) as target:
@@ -118,6 +156,7 @@ def stop_time(tool, build):
 
 def checks(score, tool, build, work):
     score.check("shape many mappings", mappings, tool, build, work)
+    score.check("shape of shared memory", elsewhere, tool, work)
     score.check("shape without a first thread", headless, tool, build, work)
     score.check("shape of a name", names, tool, build)
     score.check("shape hugetlb", huge_tables, tool, build)
