@@ -118,6 +118,39 @@ def reclaimed(tool, build, work):
     return f"{before[0] >> 10} KiB"
 
 
+SHARED = """
+import mmap, os, time
+m = mmap.mmap(-1, 8 << 20)
+for at in range(0, len(m), 4096):
+    m[at:at + 4096] = os.urandom(4096)
+m.madvise(21)  # MADV_PAGEOUT
+print("READY", flush=True)
+time.sleep(1000)
+"""
+
+
+def shared(tool, work):
+    """Shared memory that is out: in no page table, and counted all the same."""
+    with State(["python3", "-c", SHARED]) as target:
+        end = time.monotonic() + patience(10)
+        while sum((before := swapped_out(target.pid)[1]).values()) < 7 * MIB:
+            if time.monotonic() > end:
+                raise Skip(f"the kernel swapped out {before} only")
+            time.sleep(0.3)
+        time.sleep(1)
+        before = swapped_out(target.pid)[1]
+        path = work / "swapped-shared.snap"
+        tool.run("snapshot", target.pid, "-o", path)
+        for where in (target.pid, path):
+            check_told(tool, where, before)
+            leaks = tool.json("leaks", where)
+            if leaks["complete"] or "shared-elsewhere" not in [w["code"] for w in leaks["warnings"]]:
+                raise Failed(f"{where}: {leaks['warnings'][:2]}")
+        if swapped_out(target.pid)[1] != before:
+            raise Failed(f"{before} before, {swapped_out(target.pid)[1]} afterwards")
+    return f"{sum(before.values()) >> 10} KiB"
+
+
 CACHED = """
 import mmap, os, sys
 m = mmap.mmap(-1, 24 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -166,4 +199,5 @@ def checks(score, tool, build, work):
         return
     score.check("swap kept", kept, tool, build, work)
     score.check("swap reclaimed", reclaimed, tool, build, work)
+    score.check("swap shared", shared, tool, work)
     score.check("swap cache", swap_cache, tool, work)
