@@ -2,11 +2,9 @@
 /* locals.c -- variables of a function by their place on the stack: DW_OP_fbreg with a frame
  * base that is the CFA or a register, and registers plus an offset; of a variable in pieces, those
  * in memory. Places that move from instruction to instruction are looked up for the one at hand. */
-#include "base/array.h"
 #include "module/private.h"
 #include "module/variables.h"
 #include <dwarf.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOCALS_MAX 1000 /* Per function. */
@@ -205,44 +203,53 @@ static Dwarf_Die *find_unit(Dwfl_Module *module, hw_addr pc, Dwarf_Addr *bias)
 	return NULL;
 }
 
-/* Blocks and inlined functions around pc, up to the function that has the frame. */
-static int find_scopes(Dwfl_Module *module, hw_addr pc, Dwarf_Addr *bias, Dwarf_Die **ret)
+/* The first child of a scope that has code at pc. */
+static bool find_child(Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *ret)
+{
+	Dwarf_Die die;
+	int status = dwarf_child(scope, &die);
+
+	while (status == 0 && dwarf_haspc(&die, pc) <= 0)
+		status = dwarf_siblingof(&die, &die);
+	if (status == 0)
+		*ret = die;
+	return status == 0;
+}
+
+/* What is around pc, outermost first: the unit, a function, blocks and inlined functions in it.
+ * dwarf_getscopes() goes on from an inlined function to where it is defined, which is not wanted;
+ * where it finds no definition (elfutils 0.188) it says nothing and leaks. */
+static size_t find_scopes(Dwfl_Module *module, hw_addr pc, Dwarf_Addr *bias,
+			  Dwarf_Die ret[SCOPES_MAX])
 {
 	Dwarf_Die *unit = find_unit(module, pc, bias);
-	Dwarf_Die *inner = NULL;
-	int count;
+	size_t count = 1;
 
 	if (!unit)
 		return 0;
-	count = dwarf_getscopes(unit, pc - *bias, &inner);
-	if (count > 0)
-		/* The first one is where pc is; what follows it may be the definition of
-		 * an inlined function, elsewhere. Its parents are what is wanted. */
-		count = dwarf_getscopes_die(&inner[0], ret);
-	free(inner);
+	ret[0] = *unit;
+	while (count < SCOPES_MAX && find_child(&ret[count - 1], pc - *bias, &ret[count]))
+		count++;
 	return count;
 }
 
 static void read_locals(struct hw_modules *modules, GArray *list, hw_addr pc)
 {
 	Dwfl_Module *module = dwfl_addrmodule(modules->dwfl, pc);
-	g_autofree struct place *base = NULL;
-	Dwarf_Die *scopes = NULL;
+	Dwarf_Die scopes[SCOPES_MAX];
 	Dwarf_Addr bias;
-	int count = module ? find_scopes(module, pc, &bias, &scopes) : 0;
-	int function = 0;
+	size_t count = module ? find_scopes(module, pc, &bias, scopes) : 0;
+	size_t function = count;
+	struct place base;
+	bool has_base;
 
-	count = MIN(count, SCOPES_MAX);
-	while (function < count && dwarf_tag(&scopes[function]) != DW_TAG_subprogram)
-		function++;
-	if (function < count) {
-		base = g_new0(struct place, 1);
-		if (!find_base(&scopes[function], pc - bias, base))
-			g_clear_pointer(&base, g_free);
-		for (int i = 0; i <= function; i++)
-			read_scope(modules, list, &scopes[i], pc - bias, base);
-	}
-	free(scopes);
+	while (function > 0 && dwarf_tag(&scopes[function - 1]) != DW_TAG_subprogram)
+		function--;
+	if (function == 0)
+		return;
+	has_base = find_base(&scopes[function - 1], pc - bias, &base);
+	for (size_t i = count; i >= function; i--)
+		read_scope(modules, list, &scopes[i - 1], pc - bias, has_base ? &base : NULL);
 }
 
 const struct hw_local *hw_modules_locals(struct hw_modules *modules, const struct hw_frame *frame,

@@ -104,6 +104,11 @@ def check_locals(roots, has_names, minor):
             if row["root"]["type"] != LOCALS[name][0] or row["root"]["kind"] != "goroutine":
                 raise Failed(f"{name} is a {row['root']['kind']}, {row['root']['type']}")
             expect(row, name, *LOCALS[name][1:])
+    # main() reads: syscall.Read and another are inlined there.
+    held = {r["root"]["type"] for r in roots if r["root"]["function"] == "internal/poll.(*FD).Read" and
+            r["root"]["name"] == "fd"}
+    if has_names and held != {"*internal/poll.FD"}:
+        raise Failed(f"fd of internal/poll.(*FD).Read is {held}")
 
 
 def check_types(roots, minor):
