@@ -142,10 +142,12 @@ void fake_host_member(struct fake_host *fake, uint32_t module, const char *type,
 /* Loads plugins/NAME.so the way a loader would: from the directory in the
  * environment variable HW_TEST_PLUGINS, else -DHW_TEST_PLUGINS, else ../plugins
  * beside the test program. Returns a copy of our own, filled with no more bytes
- * than the plugin has; NULL with *why_ret when it cannot. */
-const struct hw_plugin *fake_plugin_load(const char *name, const char **why_ret);
+ * than the plugin has. Where it cannot, the program says why and ends: it has failed. */
+const struct hw_plugin *fake_plugin_load(const char *name);
 /* Where fake_plugin_load() looks; free with g_free(). */
 char *fake_plugin_dir(void);
+/* How many of something random a test takes: HW_TEST_SEEDS in the environment, else the usual. */
+uint64_t fake_seeds(uint64_t usual);
 
 /* probe, open, then for each heap ledger, blocks and verify, then roots and close; checks
  * that all memory came back. False when a call returned false (failure has the text). */

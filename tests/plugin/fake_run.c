@@ -4,6 +4,8 @@
 #include "fake_host.h"
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 char *fake_plugin_dir(void)
@@ -33,7 +35,7 @@ char *fake_plugin_dir(void)
 #endif
 }
 
-const struct hw_plugin *fake_plugin_load(const char *name, const char **why_ret)
+const struct hw_plugin *fake_plugin_load(const char *name)
 {
 	static struct hw_plugin copies[4];
 	static guint used;
@@ -45,13 +47,21 @@ const struct hw_plugin *fake_plugin_load(const char *name, const char **why_ret)
 	struct hw_plugin *plugin = &copies[used % G_N_ELEMENTS(copies)];
 
 	if (!theirs || theirs->abi != HW_PLUGIN_ABI) {
-		*why_ret = library ? "no plugin symbol in it, or another ABI" : dlerror();
-		return NULL;
+		fprintf(stderr, "%s: %s\n", name,
+			library ? "no plugin symbol in it, or another ABI" : dlerror());
+		exit(EXIT_FAILURE);
 	}
 	memset(plugin, 0, sizeof(*plugin));
 	memcpy(plugin, theirs, MIN(theirs->struct_size, sizeof(*plugin)));
 	used++;
 	return plugin;
+}
+
+uint64_t fake_seeds(uint64_t usual)
+{
+	const char *most = g_getenv("HW_TEST_SEEDS");
+
+	return most ? strtoull(most, NULL, 10) : usual;
 }
 
 static void phase(struct fake_host *fake, enum fake_phase to, uint32_t heap)

@@ -157,6 +157,32 @@ void rooted_fill(struct rooted *m)
 	md->gcbssmask = (struct go_slice){go_target_room(m->tables, 8, 8), ROOTED_SECTION / 8, 0};
 }
 
+void rooted_damage(const struct rooted *m, const struct rooted_range *ranges, uint32_t count,
+		   struct rooted_range targets, uint32_t times, void (*run)(void))
+{
+	GRand *rand = g_rand_new_with_seed(m->t->rt.layout.minor);
+
+	for (uint32_t i = 0; i < times; i++) {
+		const struct rooted_range *range =
+		    &ranges[g_rand_int_range(rand, 0, (gint32)count)];
+		const uint32_t word =
+		    (uint32_t)g_rand_int_range(rand, 0, (gint32)(range->size / 8));
+		uint8_t *at = go_target_at(m->t, range->start + (hw_addr)word * 8, 8);
+		uint64_t old, new = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
+
+		memcpy(&old, at, 8);
+		if (g_rand_boolean(rand))
+			new = targets.start +
+			      (uint32_t)g_rand_int_range(rand, 0, (gint32)targets.size);
+		if (g_rand_int_range(rand, 0, 3) == 0)
+			new = old ^ UINT64_C(1) << g_rand_int_range(rand, 0, 64);
+		memcpy(at, &new, 8);
+		run();
+		memcpy(at, &old, 8);
+	}
+	g_rand_free(rand);
+}
+
 uint32_t rooted_count(const struct rooted *m, hw_addr slot, const char *name)
 {
 	uint32_t count = 0;

@@ -53,6 +53,16 @@ hw_addr rooted_p(const struct rooted *m, uint32_t n);
 hw_addr rooted_out(struct rooted *m, uint64_t size); /* Zeros beside the heap. */
 void rooted_slice(const struct rooted *m, hw_addr at, hw_addr ptr, uint64_t len, uint64_t cap);
 
+struct rooted_range {
+	hw_addr start;
+	uint64_t size; /* Bytes; a multiple of 8. */
+};
+
+/* So many times: a word of one of the ranges becomes any other, or an address of `targets`, or has
+ * a bit changed; run() is called, and the word is as it was. */
+void rooted_damage(const struct rooted *m, const struct rooted_range *ranges, uint32_t count,
+		   struct rooted_range targets, uint32_t times, void (*run)(void));
+
 /* Is a word named as a root, of such a name (NULL: any)? How many times. */
 uint32_t rooted_count(const struct rooted *m, hw_addr slot, const char *name);
 /* Fails unless there are so many roots in all. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plugin loader's handshake: plugins of other sizes, other ABI numbers and other
  * habits, compiled here into a directory of their own and loaded from it. */
+#include "../runner.h"
 #include "heap/plugins.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,10 +305,7 @@ static bool find_compiler(void)
 
 int main(void)
 {
-	Suite *suite = suite_create("plugin ABI");
 	TCase *tcase = tcase_create("handshake");
-	SRunner *runner;
-	int failed;
 
 	if (!find_compiler()) {
 		printf("skip  abi: no C compiler \"%s\" to build test plugins with\n", compiler);
@@ -330,10 +327,5 @@ int main(void)
 	tcase_add_test(tcase, unresolved);
 	tcase_add_test(tcase, other_files);
 	tcase_add_test(tcase, no_directory);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("plugin ABI", tcase);
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The toy plugin through the fake host: a heap of plugins/bump/README.md is written here,
  * read back, and broken. Shows the least a plugin's test should do. */
+#include "../runner.h"
 #include "fake_host.h"
-#include <check.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BASE       UINT64_C(0x7f0000010000)
@@ -149,25 +147,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("bump");
 	TCase *tcase = tcase_create("bump");
-	const char *why = NULL;
-	SRunner *runner;
-	int failed;
 
-	plugin = fake_plugin_load("bump", &why);
-	if (!plugin) {
-		fprintf(stderr, "bump: %s\n", why);
-		return EXIT_FAILURE;
-	}
+	plugin = fake_plugin_load("bump");
 	tcase_add_test(tcase, whole);
 	tcase_add_test(tcase, absent);
 	tcase_add_test(tcase, damaged);
 	tcase_add_test(tcase, no_memory);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("bump", tcase);
 }

@@ -3,8 +3,8 @@
  * version, written here. What is there is told to the word, for any window; of what is missing or
  * makes no sense every word counts. */
 #include "../../plugins/go/bits.h"
+#include "../runner.h"
 #include "go_target.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -424,10 +424,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go bits");
 	TCase *tcase = tcase_create("words");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, small, 0, GO_TARGET_VERSIONS);
@@ -437,10 +434,5 @@ int main(void)
 	tcase_add_loop_test(tcase, built, 0, 5);
 	tcase_add_loop_test(tcase, hostile, 0, 5);
 	tcase_add_loop_test(tcase, damaged, 0, GO_TARGET_VERSIONS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go bits", tcase);
 }

@@ -3,8 +3,8 @@
  * said only when the instructions leave no choice. */
 #include "../../plugins/go/closures.h"
 #include "../../plugins/go/pclntab.h"
+#include "../runner.h"
 #include "go_target.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,10 +282,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go closures");
 	TCase *tcase = tcase_create("code");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, certain);
@@ -295,10 +292,5 @@ int main(void)
 	tcase_add_test(tcase, others);
 	tcase_add_test(tcase, scarce);
 	tcase_add_loop_test(tcase, noise, 0, 50);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go closures", tcase);
 }

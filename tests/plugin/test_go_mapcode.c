@@ -2,8 +2,8 @@
 /* mapcode.c of plugins/go: of which type the map of a variable is, by calls that take both. Where
  * a call leaves a choice, or two calls differ, or the map does not fit, nothing is said. */
 #include "../../plugins/go/blocktypes.h"
+#include "../runner.h"
 #include "go_rooted.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,20 +234,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go maps by code");
 	TCase *tcase = tcase_create("maps");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, said);
 	tcase_add_test(tcase, not_said);
 	tcase_add_test(tcase, not_believed);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go maps by code", tcase);
 }

@@ -2,8 +2,8 @@
 /* pclntab and unwinding of plugins/go, on tables and a stack written here in the format of
  * each version, whole and damaged. */
 #include "../../plugins/go/unwind.h"
+#include "../runner.h"
 #include "go_tables.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -360,10 +360,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go pclntab");
 	TCase *tcase = tcase_create("tables");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, functions, 0, GO_TARGET_VERSIONS);
@@ -373,10 +370,5 @@ int main(void)
 	tcase_add_loop_test(tcase, cut, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, damaged, 0, GO_TARGET_VERSIONS);
 	tcase_add_test(tcase, names);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go pclntab", tcase);
 }

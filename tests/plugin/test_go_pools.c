@@ -2,8 +2,8 @@
 /* pools.c of plugins/go: the pools that sync.poolCleanup works on, found by its code. A list that
  * is none is no list of pools; one that begins as such and does not go on so is said. */
 #include "../../plugins/go/pools.h"
+#include "../runner.h"
 #include "go_rooted.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,19 +192,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go pools");
 	TCase *tcase = tcase_create("pools");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, normal, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, hostile, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, scarce, 0, GO_TARGET_VERSIONS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go pools", tcase);
 }

@@ -3,8 +3,8 @@
  * is there is named to the word; lists that loop, counts that are too large and pointers to
  * nowhere end, and are said. */
 #include "../../plugins/go/roots.h"
+#include "../runner.h"
 #include "go_rooted.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,43 +289,30 @@ START_TEST(no_memory)
 }
 END_TEST
 
+static void damage(void)
+{
+	const struct rooted_range places[] = {{ROOTED_OUT, image->r->out->used},
+					      {ROOTED_DATA, 2048}};
+
+	rooted_damage(image->r, places, G_N_ELEMENTS(places),
+		      (struct rooted_range){ROOTED_OUT, 131072}, 300, run);
+}
+
 /* Any words of what is beside the heap, and of the globals. */
 START_TEST(damaged)
 {
-	GRand *rand = g_rand_new_with_seed(go_target_minors[_i]);
-
 	setup_of(go_target_minors[_i]);
-	for (int i = 0; i < 300; i++) {
-		struct go_target_piece *piece =
-		    g_rand_boolean(rand) ? image->r->out : image->r->data;
-		const uint64_t size = piece == image->r->out ? piece->used : 2048;
-		uint8_t *at =
-		    piece->bytes + (uint32_t)g_rand_int_range(rand, 0, (gint32)(size / 8)) * 8;
-		uint64_t old, new = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
-
-		memcpy(&old, at, 8);
-		if (g_rand_boolean(rand))
-			new = ROOTED_OUT + (uint32_t)g_rand_int_range(rand, 0, 131072);
-		if (g_rand_int_range(rand, 0, 4) == 0)
-			new = old ^ UINT64_C(1) << g_rand_int_range(rand, 0, 64);
-		memcpy(at, &new, 8);
-		run();
-		memcpy(at, &old, 8);
-	}
+	damage();
 	run();
 	rooted_complete(image->r);
 	rooted_total(image->r, image->total);
-	g_rand_free(rand);
 	teardown();
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go roots");
 	TCase *tcase = tcase_create("roots");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, normal, 0, GO_TARGET_VERSIONS);
@@ -336,10 +323,5 @@ int main(void)
 	tcase_add_loop_test(tcase, unknown, 0, GO_TARGET_VERSIONS);
 	tcase_add_test(tcase, no_memory);
 	tcase_add_loop_test(tcase, damaged, 0, GO_TARGET_VERSIONS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go roots", tcase);
 }

@@ -3,8 +3,8 @@
  * stack of two frames with maps, a variable, deferred calls and a sudog. What lies is said, and
  * then no word less is named. */
 #include "../../plugins/go/roots.h"
+#include "../runner.h"
 #include "go_rooted.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -323,50 +323,34 @@ START_TEST(scarce)
 }
 END_TEST
 
+static void damage(void)
+{
+	const struct rooted_range places[] = {{SP - 64, 0x400},
+					      {rooted_g(1), 512},
+					      {SUDOG, 128},
+					      {ROOTED_TABLES, image->r->tables->used},
+					      {rooted_object(20), 128},
+					      {ALLGS, 24}};
+
+	rooted_damage(image->r, places, G_N_ELEMENTS(places), (struct rooted_range){LO, GO_PAGE},
+		      400, run);
+}
+
 /* Any words of the stack, the g, the tables. */
 START_TEST(damaged)
 {
-	GRand *rand = g_rand_new_with_seed(go_target_minors[_i]);
-
 	setup_of(go_target_minors[_i]);
-	for (int i = 0; i < 400; i++) {
-		const hw_addr places[][2] = {{SP - 64, 0x400},
-					     {rooted_g(1), 512},
-					     {SUDOG, 128},
-					     {ROOTED_TABLES, image->r->tables->used},
-					     {rooted_object(20), 128},
-					     {ALLGS, 24}};
-		const uint32_t place = (uint32_t)g_rand_int_range(rand, 0, G_N_ELEMENTS(places));
-		uint8_t *at = go_target_at(
-		    image->r->t,
-		    places[place][0] +
-			(uint32_t)g_rand_int_range(rand, 0, (gint32)(places[place][1] / 8)) * 8,
-		    8);
-		uint64_t old, new = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
-
-		memcpy(&old, at, 8);
-		if (g_rand_boolean(rand))
-			new = LO + (uint32_t)g_rand_int_range(rand, 0, GO_PAGE);
-		if (g_rand_int_range(rand, 0, 3) == 0)
-			new = old ^ UINT64_C(1) << g_rand_int_range(rand, 0, 64);
-		memcpy(at, &new, 8);
-		run();
-		memcpy(at, &old, 8);
-	}
+	damage();
 	run();
 	rooted_complete(image->r);
 	rooted_total(image->r, image->total);
-	g_rand_free(rand);
 	teardown();
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go stacks");
 	TCase *tcase = tcase_create("stacks");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, normal, 0, GO_TARGET_VERSIONS);
@@ -376,10 +360,5 @@ int main(void)
 	tcase_add_loop_test(tcase, variables, 0, GO_TARGET_VERSIONS);
 	tcase_add_test(tcase, scarce);
 	tcase_add_loop_test(tcase, damaged, 0, GO_TARGET_VERSIONS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go stacks", tcase);
 }

@@ -3,8 +3,8 @@
  * Each number that is out of bounds, and each pointer that leads elsewhere, makes it none. */
 #include "../../plugins/go/holders.h"
 #include "../../plugins/go/pclntab.h"
+#include "../runner.h"
 #include "go_target.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -455,10 +455,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go structs");
 	TCase *tcase = tcase_create("structs");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, channels, 0, GO_TARGET_VERSIONS);
@@ -467,10 +464,5 @@ int main(void)
 	tcase_add_loop_test(tcase, hmaps, 0, 12);
 	tcase_add_loop_test(tcase, timer, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, noise, 0, GO_TARGET_VERSIONS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go structs", tcase);
 }

@@ -2,8 +2,8 @@
 /* syncmaps.c of plugins/go: the sync.Maps that code calls methods of. What has other pointers, what
  * leads to something else and what is used otherwise is none. */
 #include "../../plugins/go/syncmaps.h"
+#include "../runner.h"
 #include "go_rooted.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,20 +224,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go sync.Maps");
 	TCase *tcase = tcase_create("maps");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, found, 0, LAST - GO_FIRST + 1);
 	tcase_add_loop_test(tcase, not_by_code, 0, LAST - GO_FIRST + 1);
 	tcase_add_loop_test(tcase, not_by_data, 0, LAST - GO_FIRST + 1);
 	tcase_add_test(tcase, not_since_1_24);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go sync.Maps", tcase);
 }

@@ -2,8 +2,8 @@
 /* Type descriptors of plugins/go, written here in the format of each version, whole and
  * damaged: what lies is refused, and nothing crashes. */
 #include "../../plugins/go/types.h"
+#include "../runner.h"
 #include "go_target.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -423,10 +423,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("go types");
 	TCase *tcase = tcase_create("descriptors");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, descriptors, 0, GO_TARGET_VERSIONS);
@@ -434,10 +431,5 @@ int main(void)
 	tcase_add_loop_test(tcase, lies, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, damaged, 0, GO_TARGET_VERSIONS);
 	tcase_add_loop_test(tcase, hostile, 0, GO_TARGET_VERSIONS);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("go types", tcase);
 }

@@ -2,8 +2,7 @@
 /* Small parts of the jemalloc plugin by themselves: size classes, bitmaps, elements of the
  * radix tree, where base blocks and extents are looked up. */
 #include "../../plugins/jemalloc/jemalloc.h"
-#include <check.h>
-#include <stdlib.h>
+#include "../runner.h"
 #include <string.h>
 
 /* The classes as sc.c describes them: quantum steps to 64, then four to each doubling. */
@@ -123,20 +122,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("jemalloc parts");
 	TCase *tcase = tcase_create("parts");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, size_classes);
 	tcase_add_test(tcase, bitmaps);
 	tcase_add_test(tcase, elements);
 	tcase_add_test(tcase, tables);
 	tcase_add_test(tcase, lookups);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("jemalloc parts", tcase);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ptmalloc plugin on heaps that somebody broke. Whatever is broken: it comes back,
  * its rows add up, and it says that something is wrong. */
+#include "../runner.h"
 #include "victim.h"
-#include <check.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -537,23 +536,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ptmalloc on broken heaps");
 	TCase *tcase = tcase_create("damage");
-	const char *why = NULL;
-	SRunner *runner;
-	int failed;
 
-	plugin = fake_plugin_load("ptmalloc", &why);
-	if (!plugin) {
-		fprintf(stderr, "ptmalloc: %s\n", why);
-		return EXIT_FAILURE;
-	}
+	plugin = fake_plugin_load("ptmalloc");
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, broken, 0, (int)G_N_ELEMENTS(breaks));
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("ptmalloc on broken heaps", tcase);
 }

@@ -7,8 +7,8 @@
  * Of bins[], 254 words of one kind, one byte in three is taken unless HW_TEST_SEEDS is set.
  *
  * Changes that no reader of the format could notice are listed in is_excused(). */
+#include "../runner.h"
 #include "compare.h"
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@
 #define MEMORY_MOST (UINT64_C(16) << 20)
 
 static const struct hw_plugin *plugin;
-static uint64_t seeds = 1; /* HW_TEST_SEEDS in the environment: more. */
-static bool all;           /* HW_TEST_SEEDS is set: every byte of bins[], too. */
+static uint64_t seeds;
+static bool all; /* HW_TEST_SEEDS is set: every byte of bins[], too. */
 static const char *const classes[] = {"2.17-2.22", "2.24-2.25", "2.26", "2.27-2.28", "2.30-2.31",
 				      "2.34",      "2.35-2.41", "2.42", "2.43"};
 
@@ -272,27 +272,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ptmalloc, every byte");
 	TCase *tcase = tcase_create("flips");
-	const char *why = NULL;
-	SRunner *runner;
-	int failed;
 
 	setvbuf(stdout, NULL, _IONBF, 0); /* Tests fork. */
-	plugin = fake_plugin_load("ptmalloc", &why);
-	if (!plugin) {
-		fprintf(stderr, "ptmalloc: %s\n", why);
-		return EXIT_FAILURE;
-	}
-	if (g_getenv("HW_TEST_SEEDS"))
-		seeds = strtoull(g_getenv("HW_TEST_SEEDS"), NULL, 10);
+	plugin = fake_plugin_load("ptmalloc");
+	seeds = fake_seeds(1);
 	all = g_getenv("HW_TEST_SEEDS") != NULL;
 	tcase_set_timeout(tcase, 3600);
 	tcase_add_loop_test(tcase, flips, 0, (int)G_N_ELEMENTS(classes));
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("ptmalloc, every byte", tcase);
 }

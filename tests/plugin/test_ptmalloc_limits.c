@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ptmalloc plugin when the host cannot give it everything: thread blocks that were
  * not dumped, memory that runs out, a user who wants out. */
+#include "../runner.h"
 #include "compare.h"
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct hw_plugin *plugin;
@@ -114,25 +112,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ptmalloc and what the host withholds");
 	TCase *tcase = tcase_create("limits");
-	const char *why = NULL;
-	SRunner *runner;
-	int failed;
 
-	plugin = fake_plugin_load("ptmalloc", &why);
-	if (!plugin) {
-		fprintf(stderr, "ptmalloc: %s\n", why);
-		return EXIT_FAILURE;
-	}
+	plugin = fake_plugin_load("ptmalloc");
 	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, missing_tls);
 	tcase_add_loop_test(tcase, no_memory, 0, (int)G_N_ELEMENTS(classes));
 	tcase_add_loop_test(tcase, told_to_stop, 0, (int)G_N_ELEMENTS(classes));
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("ptmalloc and what the host withholds", tcase);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ptmalloc plugin on heaps in which several words at once, anywhere, lead elsewhere: what
  * nobody thought of when test_ptmalloc_damage.c was written. */
+#include "../runner.h"
 #include "victim.h"
-#include <check.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Far more than these heaps need; an array whose length a word of theirs dictates is not
@@ -12,7 +11,7 @@
 #define MEMORY_MOST (UINT64_C(64) << 20)
 
 static const struct hw_plugin *plugin;
-static uint64_t rounds = 400; /* HW_TEST_SEEDS in the environment: times as many. */
+static uint64_t rounds;
 
 /* A word that lies somewhere in what malloc keeps, or in user data next to it. */
 static hw_addr pick_word(struct victim *v)
@@ -106,25 +105,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ptmalloc, random words");
 	TCase *tcase = tcase_create("random");
-	const char *why = NULL;
-	SRunner *runner;
-	int failed;
 
-	plugin = fake_plugin_load("ptmalloc", &why);
-	if (!plugin) {
-		fprintf(stderr, "ptmalloc: %s\n", why);
-		return EXIT_FAILURE;
-	}
-	if (g_getenv("HW_TEST_SEEDS"))
-		rounds *= strtoull(g_getenv("HW_TEST_SEEDS"), NULL, 10);
+	plugin = fake_plugin_load("ptmalloc");
+	rounds = 400 * fake_seeds(1);
 	tcase_set_timeout(tcase, 3600);
 	tcase_add_loop_test(tcase, random_words, 0, (int)VICTIM_CLASSES);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("ptmalloc, random words", tcase);
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ptmalloc plugin on synthetic heaps of every layout class: what it decodes equals
  * what was written, block by block and row by row, and it is sure of it. */
+#include "../runner.h"
 #include "compare.h"
-#include <check.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct hw_plugin *plugin;
-static uint64_t seeds = 5; /* HW_TEST_SEEDS in the environment: more. */
+static uint64_t seeds;
 
 /* A hole is unknown memory: the plugin may call the ledger conservative there, but has
  * no damage to report and misses nothing. */
@@ -313,19 +312,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("ptmalloc on synthetic heaps");
 	TCase *tcase = tcase_create("decode");
-	const char *why = NULL;
-	SRunner *runner;
-	int failed, classes = (int)synth_class_count;
+	int classes = (int)synth_class_count;
 
-	plugin = fake_plugin_load("ptmalloc", &why);
-	if (!plugin) {
-		fprintf(stderr, "ptmalloc: %s\n", why);
-		return EXIT_FAILURE;
-	}
-	if (g_getenv("HW_TEST_SEEDS"))
-		seeds = strtoull(g_getenv("HW_TEST_SEEDS"), NULL, 10);
+	plugin = fake_plugin_load("ptmalloc");
+	seeds = fake_seeds(5);
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, one_thread, 0, classes);
 	tcase_add_loop_test(tcase, many_arenas, 0, classes);
@@ -342,10 +333,5 @@ int main(void)
 	tcase_add_loop_test(tcase, large_tcache, 0, 2);
 	tcase_add_loop_test(tcase, reports, 0, classes);
 	tcase_add_test(tcase, nothing_there);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("ptmalloc on synthetic heaps", tcase);
 }

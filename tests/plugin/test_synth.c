@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer of synthetic heaps against its own small reader: before a plugin is
  * judged by these heaps, they must be what malloc could have left. */
+#include "../runner.h"
 #include "synth_check.h"
-#include <check.h>
 #include <stdlib.h>
 
 #define SEEDS 4
@@ -118,10 +118,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("synth");
 	TCase *tcase = tcase_create("writer");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, plain, 0, (int)synth_class_count);
@@ -130,10 +127,5 @@ int main(void)
 	tcase_add_loop_test(tcase, tunables, 0, (int)synth_class_count);
 	tcase_add_loop_test(tcase, unused, 0, (int)synth_class_count);
 	tcase_add_loop_test(tcase, large_tcache, 0, (int)synth_class_count);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("synth", tcase);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_accounts.c -- the kernel's texts, sound and spoilt, and the chain made of them. */
+#include "../runner.h"
 #include "base/array.h"
 #include "memory/accounts.h"
 #include "query/reconcile.h"
-#include <check.h>
 #include <string.h>
 
 static struct hw_notes notes;
@@ -233,10 +233,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("accounts");
 	TCase *tests = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 60);
@@ -246,9 +243,5 @@ int main(void)
 	tcase_add_test(tests, cgroup_limits);
 	tcase_add_test(tests, cgroup_v1);
 	tcase_add_test(tests, no_texts);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("accounts", tests);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_base.c -- checked arrays, notes, text. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "base/notes.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/text.h"
-#include <check.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool is_filled(const uint8_t *bytes, size_t from, size_t to, uint8_t value)
@@ -159,10 +158,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("base");
 	TCase *tests = tcase_create("base");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tests, array_keeps_and_zeroes);
 	tcase_add_test(tests, array_refuses);
@@ -172,9 +168,5 @@ int main(void)
 	tcase_add_test(tests, text_is_made_safe);
 	tcase_add_test(tests, numbers_are_readable);
 	tcase_add_test(tests, stop_and_progress);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("base", tests);
 }

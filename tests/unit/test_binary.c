@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_binary.c -- the files that a core names: below a sysroot, and told by their build ids. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "fake_core.h"
 #include "target/binary.h"
 #include "target/elf.h"
-#include <check.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,9 +129,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("binary");
 	TCase *tests = tcase_create("binary");
-	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	fake_dir();
@@ -139,10 +137,7 @@ int main(void)
 	tcase_add_test(tests, sysroot_is_never_left);
 	tcase_add_test(tests, build_ids);
 	tcase_add_test(tests, go_build_ids);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("binary", tests);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

@@ -2,11 +2,10 @@
 /* test_graph_dominators.c -- reachability, paths, dominators, retained sizes and leak heads
  * against slow, obviously right twins on random graphs, and on the shapes that catch the
  * quadratic algorithms out. */
+#include "../runner.h"
 #include "base/array.h"
 #include "graph/csr.h"
 #include "graph/leaks.h"
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -362,10 +361,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("graph_dominators");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, random_graphs);
@@ -373,10 +369,5 @@ int main(void)
 	tcase_add_test(tcase, offset_arithmetic);
 	tcase_add_test(tcase, leak_heads);
 	tcase_add_test(tcase, list_and_vector);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("graph_dominators", tcase);
 }

@@ -4,12 +4,11 @@
  * bytes that are missing. The twin reads every word and removes every node in turn.
  *
  * Longer than most files: each world is made once, and everything is asked of it. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/stop.h"
 #include "graph/graph.h"
 #include "graph/table_private.h"
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BASE   UINT64_C(0x7f0000000000)
@@ -603,10 +602,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("graph_leaks");
 	TCase *tests = tcase_create("leaks");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 120);
@@ -615,9 +611,5 @@ int main(void)
 	tcase_add_test(tests, any_number_of_threads);
 	tcase_add_test(tests, typed_and_wide);
 	tcase_add_test(tests, stopped_or_without_memory);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("graph_leaks", tests);
 }

@@ -2,10 +2,10 @@
 /* test_graph_table.c -- the block table against a list that is searched from end to end:
  * heaps with and without headers, starts at 8 mod 16, several heaps in one slab, overlaps, huge
  * blocks, and one sparse heap of 200 GiB. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/stop.h"
 #include "graph/table_private.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -395,10 +395,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("graph_table");
 	TCase *tests = tcase_create("table");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 120);
@@ -410,9 +407,5 @@ int main(void)
 	tcase_add_test(tests, sparse_200_gib);
 	tcase_add_test(tests, interrupted);
 	tcase_add_test(tests, no_memory);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("graph_table", tests);
 }

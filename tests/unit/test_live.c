@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_live.c -- a process is copied while it runs, changes, and is stopped: what is read then is
  * of the stop, to the last bit, and nothing of the copy from before is left where it is stale. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "target/live.h"
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -523,10 +523,7 @@ static bool may_trace(void)
 
 int main(void)
 {
-	Suite *suite = suite_create("live");
 	TCase *tests = tcase_create("live");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
@@ -537,9 +534,5 @@ int main(void)
 	} else {
 		printf("skip: processes cannot be traced here\n");
 	}
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("live", tests);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_live_tags.c -- tags tell pages apart. */
+#include "../runner.h"
 #include "target/live.h"
-#include <check.h>
 
 #define PAGE ((size_t)HW_PAGE)
 
@@ -72,16 +72,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("live tags");
 	TCase *tests = tcase_create("live tags");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tests, tags_tell_pages_apart);
 	tcase_add_test(tests, tags_are_those_of_the_reference);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("live tags", tests);
 }

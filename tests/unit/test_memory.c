@@ -3,11 +3,11 @@
  *
  * Longer than most files: all tests make their space of the one module and cores described below.
  */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "fake_core.h"
 #include "memory/memory.h"
-#include <check.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -724,9 +724,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("memory");
 	TCase *tests = tcase_create("memory");
-	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	fake_dir();
@@ -751,10 +749,7 @@ int main(void)
 	tcase_add_test(tests, zero_pages_and_holes);
 	tcase_add_test(tests, claims);
 	tcase_add_test(tests, claims_like_the_twin);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("memory", tests);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

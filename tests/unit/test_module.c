@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_module.c -- symbols, types, exports, debug files and thread checks. The module
  * under test is this very program: a fake core says that it was mapped somewhere. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "fake_core.h"
@@ -8,7 +9,6 @@
 #include "module/module.h"
 #include "module/threads.h"
 #include "target/elf.h"
-#include <check.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -444,9 +444,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("module");
 	TCase *tests = tcase_create("module");
-	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	fake_dir();
@@ -460,10 +458,7 @@ int main(void)
 	tcase_add_test(tests, exports_of_libc);
 	tcase_add_test(tests, the_network_is_not_asked);
 	tcase_add_test(tests, threads);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("module", tests);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_owner.c -- whose an address is: the heap with the nearest claim below it that reaches it,
  * however many other claims lie between. Against a search through all claims. */
+#include "../runner.h"
 #include "base/array.h"
 #include "fake_core.h"
 #include "heap/heap.h"
-#include <check.h>
 
 #define HEAP   0x600000000000u
 #define PAGES  64u
@@ -134,17 +134,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("owner");
 	TCase *tests = tcase_create("owner");
-	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	fake_dir();
 	tcase_add_loop_test(tests, nearest_claim_decides, 0, 50);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("owner", tests);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

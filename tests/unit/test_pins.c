@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_pins.c -- what views come to, against a twin that marks bytes one by one: alone, and
  * over a heap in a fake core whose toy plugin says what every reference sees. */
+#include "../runner.h"
 #include "base/array.h"
 #include "fake_threads.h"
 #include "query/pins.h"
-#include <check.h>
 
 static uint64_t state = 88172645463325252u;
 
@@ -533,9 +533,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pins");
 	TCase *tests = tcase_create("pins");
-	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	tcase_set_timeout(tests, 60);
@@ -543,10 +541,7 @@ int main(void)
 	tcase_add_test(tests, memory);
 	tcase_add_test(tests, outside);
 	tcase_add_test(tests, toy_runtime);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("pins", tests);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_report.c -- the two back ends of the emitter, where answers go, and what people
  * type. Whole answers are tested by tests/golden. */
+#include "../runner.h"
 #include "base/error.h"
 #include "query/named.h"
 #include "query/words.h"
@@ -8,10 +9,8 @@
 #include "report/grid.h"
 #include "report/json.h"
 #include "report/text.h"
-#include <check.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -550,8 +549,6 @@ int main(void)
 {
 	Suite *suite = suite_create("report");
 	TCase *output, *words;
-	SRunner *runner;
-	int failed;
 
 	add_emitter_cases(suite);
 	output = add_case(suite, "output");
@@ -565,9 +562,5 @@ int main(void)
 	tcase_add_test(words, addresses_are_read_strictly);
 	tcase_add_test(words, near_words_are_found);
 	tcase_add_test(words, names_of_types_may_leave_paths_out);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_roots.c -- which words of a fake core are roots and which are not. A toy plugin
  * says where the blocks are. Names from real programs are tests/oracle/roots.py's. */
+#include "../runner.h"
 #include "base/array.h"
 #include "fake_threads.h"
 #include "graph/roots.h"
-#include <check.h>
 #include <inttypes.h>
 
 #define HEAP     0x600000000000u
@@ -440,9 +440,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("roots");
 	TCase *tcase = tcase_create("roots");
-	SRunner *runner;
 	int failed;
 
 	tcase_set_timeout(tcase, 120);
@@ -453,12 +451,8 @@ int main(void)
 	tcase_add_test(tcase, named_by_a_plugin);
 	tcase_add_test(tcase, plugin_fails);
 	tcase_add_test(tcase, random_damage);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
 	fake_dir();
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("roots", tcase);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

@@ -2,10 +2,10 @@
 /* test_stacks.c -- bounds of stacks: from struct pthread, from neighbours, on an alternate
  * signal stack, of threads that are gone; and registers that make no sense. Frames and
  * names of real programs are tests/oracle/roots.py's. */
+#include "../runner.h"
 #include "base/array.h"
 #include "fake_threads.h"
 #include "module/stacks.h"
-#include <check.h>
 #include <unistd.h>
 
 #define STACKS 0x7f0000000000u
@@ -255,9 +255,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("stacks");
 	TCase *tcase = tcase_create("stacks");
-	SRunner *runner;
 	int failed;
 
 	tcase_set_timeout(tcase, 60);
@@ -268,12 +266,8 @@ int main(void)
 	tcase_add_test(tcase, overflow);
 	tcase_add_test(tcase, pairs_that_lie);
 	tcase_add_test(tcase, registers_that_lie);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
 	fake_dir();
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("stacks", tcase);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }

@@ -2,6 +2,7 @@
 /* test_target.c -- reading core files, good and spoilt.
  *
  * Longer than most files: all of them are one sound core, which each test spoils in its own way. */
+#include "../runner.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "fake_core.h"
@@ -9,7 +10,6 @@
 #include "target/target.h"
 #include <archive.h>
 #include <archive_entry.h>
-#include <check.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -614,9 +614,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("target");
 	TCase *tests = tcase_create("target");
-	SRunner *runner = srunner_create(suite);
 	int failed;
 
 	fake_dir();
@@ -642,10 +640,7 @@ int main(void)
 	tcase_add_test(tests, threads_twice_or_lost);
 	tcase_add_test(tests, holes_are_found);
 	tcase_add_test(tests, file_cut_while_mapped);
-	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	failed = run_case("target", tests);
 	fake_remove_dir();
-	return failed != 0;
+	return failed;
 }
