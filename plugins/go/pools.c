@@ -15,7 +15,8 @@ enum {
 	OPERANDS_MAX = 256,
 	POOLS_MAX = 1 << 20,
 	LOCALS_MAX = 1 << 16, /* One for each P. */
-	LOCAL_BYTES = 128,    /* unsafe.Sizeof(poolLocal{}): padded to two cache lines. */
+	SLICE_BYTES = 24,
+	LOCAL_BYTES = 128, /* unsafe.Sizeof(poolLocal{}): padded to two cache lines. */
 };
 
 static bool find_function(const struct go_runtime *rt, const char *wanted, struct go_func *ret)
@@ -53,20 +54,27 @@ static bool is_pool(const struct go_runtime *rt, hw_addr addr)
 	       (rt->layout.minor < 13 || is_list(rt, addr + GO_POOL_VICTIM));
 }
 
-static bool is_pools(const struct go_runtime *rt, const struct go_slice *list)
+static bool is_entry(const struct go_runtime *rt, const struct go_slice *list, uint64_t i)
 {
 	uint64_t addr;
 
-	if (!list->ptr || !list->len || list->len > list->cap || list->cap > POOLS_MAX)
-		return false;
+	return go_word(rt, list->ptr + i * 8, &addr) && is_pool(rt, addr);
+}
+
+static bool is_sound(const struct go_slice *list)
+{
+	return list->len <= list->cap && list->cap <= POOLS_MAX && (!list->len || list->ptr);
+}
+
+/* Where what is wrong of a list of pools stands; 0: all is as it should be. */
+static hw_addr find_wrong(const struct go_runtime *rt, hw_addr at, const struct go_slice *list)
+{
+	if (!is_sound(list))
+		return at;
 	for (uint64_t i = 0; i < list->len; i++)
-		if (!go_word(rt, list->ptr + i * 8, &addr) || !is_pool(rt, addr)) {
-			if (i) /* The first one was a pool. */
-				rt->host->damage(rt->host->self, list->ptr + i * 8,
-						 "the list of pools has something else in it");
-			return false;
-		}
-	return true;
+		if (!is_entry(rt, list, i))
+			return list->ptr + i * 8;
+	return 0;
 }
 
 static bool add(struct go_pools *pools, hw_addr addr)
@@ -122,27 +130,84 @@ static bool is_current(const struct go_runtime *rt, hw_addr list)
 	return false;
 }
 
+static bool add_list(struct go_pools *pools, hw_addr at, const struct go_slice *list)
+{
+	uint64_t addr;
+
+	pools->lists[is_current(pools->rt, at) ? 0 : 1] = list->ptr;
+	for (uint64_t i = 0; i < list->len; i++)
+		if (go_word(pools->rt, list->ptr + i * 8, &addr) && !add(pools, addr))
+			return false;
+	return true;
+}
+
+/* Operands of one function, by address. */
+struct operands {
+	hw_addr at[OPERANDS_MAX];
+	uint32_t count;
+	bool is_slice[OPERANDS_MAX]; /* The words at it and behind it are known. */
+};
+
+static bool is_known(const struct operands *o, hw_addr at)
+{
+	for (uint32_t i = 0; i < o->count; i++)
+		if (o->is_slice[i] && at + SLICE_BYTES > o->at[i] && at < o->at[i] + SLICE_BYTES)
+			return true;
+	return false;
+}
+
+/* A variable whose second word is an operand, too, is a slice; the function knows no others than
+ * the two. And so is one that begins as a list of pools does. */
+static bool is_list_of(const struct go_runtime *rt, const struct operands *o, hw_addr at,
+		       const struct go_slice *list)
+{
+	if (list->len && is_sound(list) && is_entry(rt, list, 0))
+		return true;
+	for (uint32_t i = 0; i < o->count; i++)
+		if (o->at[i] == at + 8)
+			return true;
+	return false;
+}
+
+/* What is left when the sound lists are known: a list that is none, which nothing is read of. */
+static void tell_wrong(const struct go_runtime *rt, struct operands *o)
+{
+	for (uint32_t i = 0; i < o->count; i++) {
+		struct go_slice list;
+		hw_addr wrong;
+
+		if (is_known(o, o->at[i]) || !go_slice_read(rt, o->at[i], &list))
+			continue;
+		wrong = find_wrong(rt, o->at[i], &list);
+		o->is_slice[i] = is_list_of(rt, o, o->at[i], &list);
+		if (wrong && o->is_slice[i])
+			rt->host->damage(rt->host->self, wrong,
+					 "the list of pools has something else in it");
+	}
+}
+
 bool go_pools_init(struct go_pools *pools, const struct go_runtime *rt)
 {
-	hw_addr operands[OPERANDS_MAX];
+	struct operands o = {.count = 0};
 	struct go_func cleanup;
-	uint32_t count;
 
 	*pools = (struct go_pools){.rt = rt, .size = rt->layout.minor < 13 ? 24 : 40};
 	if (!rt->module_count || !find_function(rt, "sync.poolCleanup", &cleanup))
 		return true;
-	count = go_code_operands(rt, &cleanup, operands, OPERANDS_MAX);
-	for (uint32_t i = 0; i < count; i++) {
+	o.count = go_code_operands(rt, &cleanup, o.at, OPERANDS_MAX);
+	if (o.count)
+		qsort(o.at, o.count, sizeof(*o.at), compare);
+	for (uint32_t i = 0; i < o.count; i++) {
 		struct go_slice list;
-		uint64_t addr;
 
-		if (!go_slice_read(rt, operands[i], &list) || !is_pools(rt, &list))
+		if (!go_slice_read(rt, o.at[i], &list) || !list.len ||
+		    find_wrong(rt, o.at[i], &list))
 			continue;
-		pools->lists[is_current(rt, operands[i]) ? 0 : 1] = list.ptr;
-		for (uint64_t p = 0; p < list.len; p++)
-			if (go_word(rt, list.ptr + p * 8, &addr) && !add(pools, addr))
-				return false;
+		o.is_slice[i] = true;
+		if (!add_list(pools, o.at[i], &list))
+			return false;
 	}
+	tell_wrong(rt, &o);
 	sort(pools);
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pools.c of plugins/go: the pools that sync.poolCleanup works on, found by its code. A list that
- * is none is no list of pools; one that begins as such and does not go on so is said. */
+/* pools.c of plugins/go: the pools that sync.poolCleanup works on, found by its code. A list with
+ * anything else in it is not believed, and said. */
 #include "../../plugins/go/pools.h"
 #include "../runner.h"
 #include "go_rooted.h"
@@ -43,7 +43,8 @@ static hw_addr locals(uint32_t n)
 
 static void setup_of(uint32_t minor)
 {
-	const hw_addr variables[] = {ALL_POOLS, OTHER, OLD_POOLS};
+	const hw_addr variables[] = {ALL_POOLS, OTHER,         OLD_POOLS + 8,
+				     OLD_POOLS, ALL_POOLS + 8, ALL_POOLS + 16};
 	struct go_target *t;
 
 	image = calloc(1, sizeof(*image));
@@ -54,7 +55,7 @@ static void setup_of(uint32_t minor)
 	memset(go_target_piece(t, ROOTED_TEXT, F_END, HW_PERM_R | HW_PERM_X)->bytes, 0x90, F_END);
 	go_target_piece(t, locals(0), 2 * GO_PAGE, HW_PERM_R | HW_PERM_W);
 	go_target_span(t, locals(0), 2, 2048, 40 << 1, 0);
-	put_code(F_CLEANUP, variables, 3);
+	put_code(F_CLEANUP, variables, G_N_ELEMENTS(variables));
 	put_code(F_PIN, variables, 1);
 	go_target_word(t, OTHER, 12345);
 	image->lists[0] = rooted_object(0);
@@ -150,6 +151,8 @@ static void change(hw_addr addr, uint64_t word, bool is_said, uint64_t count, co
 		      image->r->t->rt.layout.minor, what, (unsigned long long)image->pools.count);
 	if (is_said)
 		rooted_incomplete(image->r, what);
+	else
+		rooted_complete(image->r);
 	done();
 	go_target_word(image->r->t, addr, old);
 }
@@ -157,18 +160,25 @@ static void change(hw_addr addr, uint64_t word, bool is_said, uint64_t count, co
 START_TEST(hostile)
 {
 	setup_of(go_target_minors[_i]);
-	change(ALL_POOLS + 8, 5, false, 2, "a list longer than its capacity");
-	change(ALL_POOLS + 16, UINT64_C(1) << 40, false, 2, "a capacity of 2^40");
-	change(ALL_POOLS, 0x1000, false, 2, "a list that is nowhere");
+	change(ALL_POOLS + 8, 5, true, 2, "a list longer than its capacity");
+	change(ALL_POOLS + 16, UINT64_C(1) << 40, true, 2, "a capacity of 2^40");
+	change(ALL_POOLS, 0x1000, true, 2, "a list that is nowhere");
 	change(ALL_POOLS + 8, 4, true, 2, "a list with nothing in it");
+	change(ALL_POOLS, 0, true, 2, "a list of two that is nowhere");
+	change(ALL_POOLS + 8, 0, false, 2, "an empty list");
+	change(OLD_POOLS, 0x1000, true, 2, "an old list that is nowhere");
+	change(image->lists[0], POOLS + 3, true, 2, "a first pool between words");
+	change(image->lists[0], 0, true, 2, "a first pool that is none");
+	change(image->lists[0], OTHER, true, 2, "something else for a first pool");
+	change(image->lists[1], 0x1000, true, 2, "a first old pool that is nowhere");
 	change(image->lists[0] + 8, POOLS + 3, true, 2, "a pool between words");
 	change(image->lists[0] + 8, 0x1000, true, 2, "a pool that is nowhere");
 	change(image->lists[0] + 8, POOLS, false, 3, "a pool twice");
-	change(POOLS, locals(0) + 64, false, 2, "locals in the middle of a block");
-	change(POOLS, ROOTED_OUT, false, 2, "locals beside the heap");
-	change(POOLS, ROOTED_HEAP + STACK * GO_PAGE, false, 2, "locals on a stack");
-	change(POOLS + 8, 17, false, 2, "more locals than the block has room for");
-	change(POOLS + 8, UINT64_C(1) << 57, false, 2, "2^57 locals");
+	change(POOLS, locals(0) + 64, true, 2, "locals in the middle of a block");
+	change(POOLS, ROOTED_OUT, true, 2, "locals beside the heap");
+	change(POOLS, ROOTED_HEAP + STACK * GO_PAGE, true, 2, "locals on a stack");
+	change(POOLS + 8, 17, true, 2, "more locals than the block has room for");
+	change(POOLS + 8, UINT64_C(1) << 57, true, 2, "2^57 locals");
 	teardown();
 }
 END_TEST
