@@ -8,6 +8,8 @@
 
 #define THRESHOLD_MAX (UINT64_C(32) << 20) /* DEFAULT_MMAP_THRESHOLD_MAX */
 #define SCORE_ENOUGH  5
+#define REST_MOST     9  /* Points for what is not common to all layouts. */
+#define COMMON_BYTES  32 /* trim_threshold, top_pad, mmap_threshold, arena_test */
 
 static uint64_t word_at(const uint8_t *p, uint32_t offset)
 {
@@ -43,8 +45,19 @@ static int usual_tcache(const uint8_t *p, const struct par_layout *l)
 	       (count == 7 || count == 16);
 }
 
-/* 0: cannot be mp_. p has l->size bytes. */
-static int score(const uint8_t *p, const struct par_layout *l, hw_addr expected_base)
+/* Of what stands at the same place in all layouts. -1: cannot be mp_. p has COMMON_BYTES. */
+static int common_score(const uint8_t *p)
+{
+	uint64_t mmap_threshold = word_at(p, 16), arena_test = word_at(p, 24);
+
+	if (mmap_threshold > THRESHOLD_MAX || arena_test > 65536)
+		return -1;
+	return (word_at(p, 0) >= 131072) + (word_at(p, 8) == 131072) + (mmap_threshold >= 131072) +
+	       (arena_test == 8);
+}
+
+/* Of the rest, at most REST_MOST - 1. -1: cannot be mp_. p has l->size bytes. */
+static int rest_score(const uint8_t *p, const struct par_layout *l, hw_addr expected_base)
 {
 	int32_t n = int_at(p, l->n_mmaps), n_max = int_at(p, l->n_mmaps + 4u);
 	int32_t max_n = int_at(p, l->n_mmaps + 8u), no_dyn = int_at(p, l->n_mmaps + 12u);
@@ -54,26 +67,22 @@ static int score(const uint8_t *p, const struct par_layout *l, hw_addr expected_
 	int points = 0;
 
 	if (no_dyn != 0 && no_dyn != 1)
-		return 0;
+		return -1;
 	if (n < 0 || n_max < 0 || max_n < n || mem > max_mem || mem >> 47)
-		return 0;
+		return -1;
 	if (is_new ? mem & 15 : (mem & 4095) || (n == 0) != (mem == 0))
-		return 0;
-	if (word_at(p, 16) > THRESHOLD_MAX || word_at(p, 24) > 65536 || mem / 4096 < (uint64_t)n)
-		return 0;
+		return -1;
+	if (mem / 4096 < (uint64_t)n)
+		return -1;
 	if (l->tcache_bins) {
 		int usual = usual_tcache(p, l);
 
 		if (!tcache_is_sane(p, l) && usual < 2)
-			return 0;
+			return -1;
 		points += usual;
 	}
 	if (l->thp_pagesize && (word_at(p, l->thp_pagesize) & 4095))
-		return 0;
-	points += word_at(p, 8) == 131072;
-	points += word_at(p, 16) >= 131072;
-	points += word_at(p, 0) >= 131072;
-	points += word_at(p, 24) == 8;
+		return -1;
 	points += n_max == 65536;
 	if (expected_base && word_at(p, l->sbrk_base) == expected_base)
 		points += 4;
@@ -137,14 +146,21 @@ static void search_range(const struct hw_host *host, const struct libc *libc, hw
 		return;
 	if (size > end - start)
 		size = end - start;
-	for (uint64_t i = 0; i + 8 <= size; i += 8) {
+	for (uint64_t i = 0; i + COMMON_BYTES <= size; i += 8) {
+		int common = common_score(data + i);
+
+		if (common < 0 || common + REST_MOST <= s->best)
+			continue;
 		for (int k = 0; k < PAR_LAYOUTS; k++) {
 			const struct par_layout *l = &par_layouts[k];
 			int points;
 
 			if (!may_go_with(libc->state, l) || l->size > size - i)
 				continue;
-			points = score(data + i, l, s->expected_base);
+			points = rest_score(data + i, l, s->expected_base);
+			if (points < 0)
+				continue;
+			points += common;
 			/* Else 2.23 and 2.24 cannot be told apart: sbrk_base is an address. */
 			if (points && is_address(host, word_at(data + i, l->sbrk_base)))
 				points++;
