@@ -47,8 +47,9 @@ def check_order(blocks):
         end = b.addr + b.size
 
 
-def check_live(blocks, truth, case, version):
-    """The live set is the log's plus the listed remainder."""
+def check_logged(blocks, truth):
+    """Every block of the log is live, with its size. Returns all blocks and the live ones by address, and
+    the addresses of those live ones that the log does not have."""
     check_order(blocks)
     at = {b.addr: b for b in blocks}
     live = {b.addr: b for b in blocks if b.state == "live"}
@@ -59,7 +60,12 @@ def check_live(blocks, truth, case, version):
     if wrong:
         raise Failed(f"{len(wrong)} sizes wrong: {describe(wrong, at)}; the first is really "
                      f"{truth[min(wrong)]}")
-    extra = live.keys() - truth.keys()
+    return at, live, live.keys() - truth.keys()
+
+
+def check_live(blocks, truth, case, version):
+    """The live set is the log's plus the listed remainder."""
+    at, live, extra = check_logged(blocks, truth)
     unexplained = [a for a in extra if not cases.TCACHE.explains(live[a].size, live[a].type)]
     if unexplained:
         raise Failed(f"{len(unexplained)} blocks called live that are not: "

@@ -130,8 +130,9 @@ def copy_binaries(pid, root):
 
 
 def gcore(pid, path, timeout=300):
-    """gdb's core of a living process. gdb reads no settings and asks no network."""
+    """gdb's core of a living process, in the place of what is at path. gdb reads no settings and asks no network."""
     need_gcore()
+    pathlib.Path(path).unlink(missing_ok=True)
     env = {k: v for k, v in os.environ.items() if k != "DEBUGINFOD_URLS"}
     done = subprocess.run(
         ["gdb", "--nx", "--batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off",

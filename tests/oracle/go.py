@@ -22,11 +22,11 @@ import tempfile
 import time
 
 import goaltered
-import gobuild
 import gobusy
 import gocheck
 import gopprof
 import goservice
+import gosuite
 import goversions
 import gowaits
 from dump import Failed, Process, Skip, allow_cores, gcore, need_gcore, need_kernel_cores
@@ -298,12 +298,8 @@ def main():
     keep = args.keep.resolve() if args.keep else None
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     score = Score()
-    if args.matrix:
-        gos = gobuild.matrix(build)
-    else:
-        gos = {go.version: go for go in gobuild.own()}
-        if not gos:
-            score.check("go", not_there, "there is no go command on this machine")
+    gos = gosuite.toolchains(build, ["--matrix"] if args.matrix else [])
+    there = [go for go in gos.values() if not isinstance(go, str)]
     for version, go in gos.items():
         if isinstance(go, str):
             score.check(f"go {version}", not_there, go)
@@ -312,9 +308,9 @@ def main():
             if is_wanted(f"{go.version} busy", args.only):
                 run_busy(build, go, args.matrix, score, keep)
     if args.matrix:
-        run_altered(build, [g for g in gos.values() if not isinstance(g, str)][-1:], args.only, score, keep)
+        run_altered(build, there[-1:], args.only, score, keep)
     else:
-        run_claims(build, list(gos.values()), args.only, score, keep)
+        run_claims(build, there, args.only, score, keep)
     if not args.matrix and is_wanted("etcd", args.only):
         score.check("etcd dump", in_directory, keep, lambda work: goservice.dump_service(build, score, work))
     print(score.summary("go"))

@@ -15,7 +15,7 @@ import json
 import signal
 import subprocess
 
-from dump import Failed
+from dump import Failed, gcore
 
 DROPS = 10  # Goroutines in main.drops.
 LEAST = {"gone": 200, "local": DROPS, "stack": 2 * DROPS, "kept": 4}
@@ -59,12 +59,7 @@ class Fixture:
             raise Failed(f"the fixture said more than {word}")
 
     def core(self):
-        done = subprocess.run(["gcore", "-o", str(self.folder / "c"), str(self.child.pid)],
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False)
-        core = self.folder / f"c.{self.child.pid}"
-        if done.returncode or not core.exists():
-            raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
-        return core
+        return gcore(self.child.pid, self.folder / "core")
 
 
 class State:

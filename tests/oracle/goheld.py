@@ -6,7 +6,6 @@ a program that knows what it let go of (godropped.py).
 
 usage: goheld.py BUILD [--matrix | VERSION...]   without: the Go of this machine"""
 
-import json
 import pathlib
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import gobuild  # noqa: E402
 import godropped  # noqa: E402
 import godump  # noqa: E402
 import gosuite  # noqa: E402
-from dump import Failed  # noqa: E402
+from dump import Failed, gcore  # noqa: E402
 from gotyped import Memory, listed, sole_root  # noqa: E402
 
 # The groups, in the order of their end, and how many sudogs (the record of one wait) only its goroutines hold:
@@ -52,11 +51,7 @@ class Fixture:
             raise Failed(f"the fixture did not say {word}")
 
     def step(self, group):
-        done = subprocess.run(["gcore", "-o", str(self.folder / "c"), str(self.child.pid)],
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False)
-        core = self.folder / f"c.{self.child.pid}"
-        if done.returncode or not core.exists():
-            raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
+        core = gcore(self.child.pid, self.folder / "core")
         self.child.stdin.write(f"{group}\n")
         self.child.stdin.flush()
         self.expect("done")
@@ -86,20 +81,9 @@ def sudog_size(core, live, g):
     return sizes.pop()
 
 
-def ask(heapwalk, *args):
-    done = subprocess.run([str(heapwalk), *args, "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=600, check=False)
-    if done.returncode:
-        raise Failed(f"{args[0]}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
-    answer = json.loads(done.stdout)
-    if not answer["complete"]:
-        raise Failed(f"{args[0]}: not complete: {answer['warnings']}")
-    return answer["data"]
-
-
 def retained(heapwalk, core, function):
     """The one group that is in a function."""
-    data = ask(heapwalk, "goroutines", str(core), "--retained")
+    data = gosuite.ask(heapwalk, "goroutines", str(core), "--retained")
     groups = [g for g in data["groups"] if any(c["function"] == f"main.{function}" for c in g["stack"])]
     if len(groups) != 1 or groups[0]["count"] != 10:
         raise Failed(f"{[g['count'] for g in groups]} goroutines in {function}")
@@ -120,7 +104,7 @@ def check_group(heapwalk, fixture, group, minor):
     name, sudogs = list(GROUPS.items())[group]
     gone, live = freed(heapwalk, core, dump)
     found = retained(heapwalk, core, name)
-    one = ask(heapwalk, "goroutine", str(core), str(found["goroutines"][0]["id"]), "--retained")
+    one = gosuite.ask(heapwalk, "goroutine", str(core), str(found["goroutines"][0]["id"]), "--retained")
     size = sudog_size(core, live, int(one["address"], 16))
     told = found["retained_blocks"], found["retained"]
     defers = DEFERS.get(name, 0) if minor <= 12 else 0

@@ -22,12 +22,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "golden"))
 import golden  # noqa: E402
 import gosuite  # noqa: E402
-from dump import Failed  # noqa: E402
+from dump import Failed, gcore  # noqa: E402
 
 
 def run_fixture(program, folder):
     """A core of the program, and the lines it printed."""
-    core = folder / "core"
     with subprocess.Popen([str(program)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           text=True, cwd=folder) as child:
         try:
@@ -38,12 +37,7 @@ def run_fixture(program, folder):
                     break
             else:
                 raise Failed("the fixture did not get ready")
-            done = subprocess.run(["gcore", "-o", str(folder / "c"), str(child.pid)],
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False)
-            part = folder / f"c.{child.pid}"
-            if done.returncode or not part.exists():
-                raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
-            part.rename(core)
+            core = gcore(child.pid, folder / "core")
         finally:
             child.send_signal(signal.SIGKILL)
     return core, lines

@@ -6,9 +6,7 @@ program that knows what each of its holders keeps; and pools keep what Go's own 
 usage: gonames.py BUILD [--matrix | VERSION...]   without: the Go of this machine"""
 
 import itertools
-import json
 import pathlib
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -47,17 +45,6 @@ LOCALS = {"arg": ("*main.bag", 1, 60000), "local": ("*main.bag", 1, 50000), "tex
 
 def class_of(size):
     return next((c for c in CLASSES if c >= size), (size + 8191) // 8192 * 8192)
-
-
-def ask(heapwalk, *args):
-    done = subprocess.run([str(heapwalk), *args, "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=600, check=False)
-    if done.returncode:
-        raise Failed(f"{args[0]}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
-    answer = json.loads(done.stdout)
-    if not answer["complete"]:
-        raise Failed(f"{args[0]}: not complete: {answer['warnings']}")
-    return answer["data"]
 
 
 def expect(row, what, bags, size):
@@ -130,7 +117,7 @@ def check_types(roots, minor):
 def check_pools(heapwalk, core, dump, minor):
     """Two collections free what waits in pools, and nothing else that was reached. A small slot of theirs may have
     been used anew before the dump: it holds other bytes."""
-    pools = ask(heapwalk, "leaks", str(core))["pools"]
+    pools = gosuite.ask(heapwalk, "leaks", str(core))["pools"]
     live = listed(heapwalk, core, "blocks", "--state", "live", "--format", "csv")
     pending = listed(heapwalk, core, "leaks", "--format", "csv", "--pending")
     reached = live.keys() - pending.keys()
@@ -152,7 +139,7 @@ def check_pools(heapwalk, core, dump, minor):
 def check(build, go, variant, folder):
     heapwalk, minor = build / "heapwalk", go.minor
     core, dump, _ = run_fixture(go.build(build, "names", variant), folder)
-    roots = ask(heapwalk, "roots", str(core), "--limit", "100000")["roots"]
+    roots = gosuite.ask(heapwalk, "roots", str(core), "--limit", "100000")["roots"]
     check_timers(roots)
     check_locals(roots, variant == "normal", minor)
     if variant == "normal":

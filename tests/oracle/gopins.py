@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `pins` says of buffers whose views are known to the byte (fixtures/go/pins).
 
-    gopins.py BUILD [--matrix] [--versions V,…]
+usage: gopins.py BUILD [--matrix | VERSION...]   without: the Gos of this machine
 
 views    every buffer seen through views only is listed with its exact visible bytes, kind and slack, the
          whole ones and the copy are not, and nothing else is. Where debug info names the variables, what they
@@ -14,19 +14,15 @@ holders  buffers in maps, sync.Map, sync.Pool, channels, lists, contexts, timers
 
 Last line: `gopins: N passed, …`."""
 
-import argparse
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 
 import gocheck
 import gosuite
 from dump import Failed, Skip, allow_cores, need_kernel_cores
 from go import copy_all, find_core
 from heapwalk import Heapwalk
-from oracle import Score
 
 PAGE = 8192
 # Kind, and slack by the buffer's size.
@@ -225,41 +221,22 @@ def check_groups(data, roots):
 CHECKS = {"views": check_views, "holders": check_holders}
 
 
-def run_case(score, build, version, go, variant, name):
-    label = f"go {version} pins {name} {variant}"
-    if isinstance(go, str):
-        score.check(label, not_there, go)
-        return
-    work = pathlib.Path(tempfile.mkdtemp(prefix="gopins-"))
-    try:
-        score.check(label, CHECKS[name], build, go, variant, work)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def variants(version, args):
+    minor = int(version.split(".")[1]) if "." in version else 0
+    return ("normal", "stripped", "arenas") if minor >= 20 else gosuite.both(version, args)
 
 
-def not_there(reason):
-    raise Skip(reason)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--matrix", action="store_true")
-    parser.add_argument("--versions", help="of these, for example 1.19.13,1.26.8")
-    args = parser.parse_args()
-    build = args.build.resolve()
-    score = Score()
-    for version, go in gosuite.toolchains(build, ["--matrix"] if args.matrix else []).items():
-        if args.versions and version not in args.versions.split(","):
+def check(build, go, variant, folder):
+    """One case is looked at though another fails."""
+    for name, case in CHECKS.items():
+        if variant == "arenas" and name != "views":
             continue
-        for variant in ("normal", "stripped"):
-            for name in CHECKS:
-                run_case(score, build, version, go, variant, name)
-        if not isinstance(go, str) and go.minor >= 20:
-            run_case(score, build, version, go, "arenas", "views")
-    print(score.summary("gopins"))
-    return 1 if score.counts["failed"] else 0
+        (folder / name).mkdir()
+        try:
+            yield f"{name}: {case(build, go, variant, folder / name)}", []
+        except Failed as why:
+            yield name, [str(why)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gosuite.run("gopins", sys.argv, variants, check))

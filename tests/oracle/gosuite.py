@@ -3,9 +3,11 @@
 
 usage of each: SUITE.py BUILD [--matrix | VERSION...]   without: the Gos of this machine"""
 
+import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -23,6 +25,18 @@ def toolchains(build, args):
     return found if "--matrix" in args else {v: found[v] for v in args}
 
 
+def ask(heapwalk, *args):
+    """The data of a complete answer."""
+    done = subprocess.run([str(heapwalk), *args, "--json"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=600, check=False)
+    if done.returncode:
+        raise Failed(f"{args[0]}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
+    answer = json.loads(done.stdout)
+    if not answer["complete"]:
+        raise Failed(f"{args[0]}: not complete: {answer['warnings']}")
+    return answer["data"]
+
+
 def both(version, args):
     """The ways to link of most suites; for run()."""
     return "normal", "stripped"
@@ -32,8 +46,6 @@ def examine(build, go, variant, check):
     """What check() yields, in a folder of its own. KEEP: where its files stay."""
     if isinstance(go, str):
         raise Skip(go)
-    if not shutil.which("gcore"):
-        raise Skip("gcore is not installed")
     with tempfile.TemporaryDirectory(prefix="heapwalk-go-") as folder:
         try:
             yield from check(build, go, variant, pathlib.Path(folder))

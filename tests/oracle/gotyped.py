@@ -19,24 +19,19 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import godump  # noqa: E402
 import gosuite  # noqa: E402
-from dump import Failed  # noqa: E402
+from dump import Failed, gcore  # noqa: E402
 
 
 def run_fixture(program, folder):
     """A core at the moment all is parked, the heap dump of what two collections kept, and how many threads
     the process has started between them."""
-    dump, core = folder / "heapdump", folder / "core"
+    dump = folder / "heapdump"
     with subprocess.Popen([str(program), str(dump)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True, cwd=folder) as child:
         try:
             if child.stdout.readline().strip() != "ready":
                 raise Failed("the fixture did not get ready")
-            done = subprocess.run(["gcore", "-o", str(folder / "c"), str(child.pid)],
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False)
-            part = folder / f"c.{child.pid}"
-            if done.returncode or not part.exists():
-                raise Failed(f"gcore: {done.stderr.decode(errors='replace')[-300:]}")
-            part.rename(core)
+            core = gcore(child.pid, folder / "core")
             threads = set(os.listdir(f"/proc/{child.pid}/task"))
             child.stdin.write("go\n")
             child.stdin.flush()

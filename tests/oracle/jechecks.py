@@ -6,7 +6,7 @@ import collections
 
 import cases
 import jecases
-from checks import check_order, describe, doubts
+from checks import check_logged, describe, doubts
 from dump import Failed
 from heapwalk import check_sums
 
@@ -23,17 +23,7 @@ def size_class(size):
 
 def check_live(blocks, truth, threads, glibc_tcaches):
     """The live set is the log's plus the listed remainder. threads: that ever ran, in all."""
-    check_order(blocks)
-    at = {b.addr: b for b in blocks}
-    live = {b.addr: b for b in blocks if b.state == "live"}
-    missing = truth.keys() - live.keys()
-    if missing:
-        raise Failed(f"{len(missing)} of {len(truth)} live blocks missing: {describe(missing, at)}")
-    wrong = [a for a, (_, usable) in truth.items() if live[a].size != usable]
-    if wrong:
-        raise Failed(f"{len(wrong)} sizes wrong: {describe(wrong, at)}; the first is really "
-                     f"{truth[min(wrong)]}")
-    extra = live.keys() - truth.keys()
+    at, live, extra = check_logged(blocks, truth)
     found = check_remainder(extra, live, threads, glibc_tcaches)
     called = [a for a in truth if live[a].type in {r.type for r in jecases.RULES}]
     if called:
