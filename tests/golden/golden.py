@@ -5,6 +5,7 @@ Cores are made here, by the kernel where core_pattern allows it, else by gcore. 
 test: ok, not ok or skip with the reason; the last line counts them."""
 
 import fcntl
+import functools
 import glob
 import json
 import os
@@ -195,6 +196,7 @@ class Cores:
 
 # Checks of many tests.
 
+@functools.cache
 def validator(name):
     try:
         import jsonschema
