@@ -172,7 +172,8 @@ static bool keep_piece(struct scan *s, const struct region *r)
 	return true;
 }
 
-static void scan_stretch(struct scan *s, hw_addr at, hw_addr end)
+/* Returns where it ended: at end, or before what is not known. */
+static hw_addr scan_stretch(struct scan *s, hw_addr at, hw_addr end)
 {
 	const struct hw_host *host = s->pt->host;
 	struct window w = {0};
@@ -196,12 +197,31 @@ static void scan_stretch(struct scan *s, hw_addr at, hw_addr end)
 			continue;
 		}
 		if (!s->thorough)
-			return;
+			return at;
 		at += PAGE;
 		if (!host->data(host->self, at, end, &held, &held_end))
-			return;
+			return end;
 		at = held & ~(hw_addr)(PAGE - 1);
 	}
+	return at;
+}
+
+static bool may_have_chunks(const struct hw_range *r)
+{
+	return (r->perm & HW_PERM_W) && (r->owner == HW_OWNER_ANON || r->owner == HW_OWNER_STACK ||
+					 r->owner == HW_OWNER_UNKNOWN);
+}
+
+/* The end of the ranges from r on that follow one another without a gap: madvise() in the
+ * middle of a chunk splits a mapping. */
+static hw_addr end_of_neighbours(const struct hw_host *host, const struct hw_range *r)
+{
+	struct hw_range next = {.struct_size = sizeof(next)};
+	hw_addr end = r->end;
+
+	while (host->range(host->self, end, &next) && next.start == end && may_have_chunks(&next))
+		end = next.end;
+	return end;
 }
 
 /* Anonymous, writable, no known heap. Stacks are looked at too: the kernel merges
@@ -210,14 +230,15 @@ static void scan_ranges(struct scan *s)
 {
 	const struct hw_host *host = s->pt->host;
 	struct hw_range r = {.struct_size = sizeof(r)};
+	hw_addr done = 0, end = 0;
 
 	for (hw_addr at = 0; s->sane && host->range(host->self, at, &r); at = r.end) {
-		hw_addr from = r.start;
+		hw_addr from = r.start > done ? r.start : done;
 
-		if (!(r.perm & HW_PERM_W) ||
-		    (r.owner != HW_OWNER_ANON && r.owner != HW_OWNER_STACK &&
-		     r.owner != HW_OWNER_UNKNOWN))
+		if (!may_have_chunks(&r))
 			continue;
+		if (r.start >= end)
+			end = end_of_neighbours(host, &r);
 		while (from < r.end && s->sane) {
 			hw_addr known = known_end(s->pt, from), stop;
 
@@ -225,12 +246,17 @@ static void scan_ranges(struct scan *s)
 				from = known;
 				continue;
 			}
-			stop = known_start(s->pt, from, r.end);
+			stop = known_start(s->pt, from, end);
 			from = (from + PAGE - 1) & ~(hw_addr)(PAGE - 1);
 			if (from < stop)
-				scan_stretch(s, from, stop);
-			from = stop;
+				from = scan_stretch(s, from, stop);
+			/* Where it broke off, the next chance is the next range. */
+			if (stop > r.end)
+				stop = r.end;
+			if (from < stop)
+				from = stop;
 		}
+		done = from;
 	}
 }
 
