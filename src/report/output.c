@@ -20,15 +20,47 @@ static bool fail_open(const char *path, int errnum, GError **error)
 	return false;
 }
 
+static bool refuse_existing(const struct hw_output *output, GError **error)
+{
+	g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "%s exists and is not overwritten",
+		    output->path);
+	return false;
+}
+
+/* A file that has no name yet, so that nothing is left of it whatever happens. False where the
+ * file system has none, or where there is no /proc to name it by. */
+static bool open_nameless(struct hw_output *output)
+{
+	g_autofree char *dir = g_path_get_dirname(output->path);
+
+	if (access("/proc/self/fd", X_OK) != 0)
+		return false;
+	output->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	output->is_nameless = output->fd >= 0;
+	return output->is_nameless;
+}
+
+/* errno when it fails. */
+static bool give_name(const struct hw_output *output, const char *name)
+{
+	char fd[32];
+
+	g_snprintf(fd, sizeof(fd), "/proc/self/fd/%d", output->fd);
+	return linkat(AT_FDCWD, fd, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
 /* A new file, never through a symbolic link. */
 static bool create_file(struct hw_output *output, GError **error)
 {
+	struct stat st;
+
+	if (lstat(output->path, &st) == 0)
+		return refuse_existing(output, error);
+	if (open_nameless(output))
+		return true;
 	output->fd = open(output->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-	if (output->fd < 0 && errno == EEXIST) {
-		g_set_error(error, HW_ERROR, HW_ERROR_USAGE, "%s exists and is not overwritten",
-			    output->path);
-		return false;
-	}
+	if (output->fd < 0 && errno == EEXIST)
+		return refuse_existing(output, error);
 	if (output->fd < 0)
 		return fail_open(output->path, errno, error);
 	output->is_created = true;
@@ -43,6 +75,10 @@ static bool replace_file(struct hw_output *output, GError **error)
 	if (stat(output->path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		output->fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 		return output->fd >= 0 || fail_open(output->path, errno, error);
+	}
+	if (open_nameless(output)) {
+		output->temporary = g_strdup_printf("%s.%08x", output->path, g_random_int());
+		return true;
 	}
 	output->temporary = g_strdup_printf("%s.XXXXXX", output->path);
 	output->fd = g_mkstemp_full(output->temporary, O_WRONLY | O_CLOEXEC, 0600);
@@ -131,9 +167,23 @@ static void set_write_error(const struct hw_output *output, GError **error)
 			    g_strerror(output->errnum));
 }
 
+/* A file without a name gets one: its last, or one to be renamed. */
+static bool name_file(struct hw_output *output)
+{
+	if (!output->is_nameless)
+		return true;
+	output->is_created =
+	    give_name(output, output->temporary ? output->temporary : output->path);
+	if (!output->is_created)
+		output->errnum = errno;
+	return output->is_created;
+}
+
 /* Gives the file its name, or removes it. */
 static void settle_file(struct hw_output *output, bool keep)
 {
+	if (output->is_nameless && !output->is_created)
+		return;
 	if (output->temporary) {
 		if (keep && rename(output->temporary, output->path) < 0) {
 			output->errnum = errno;
@@ -152,8 +202,8 @@ bool hw_output_close(struct hw_output *output, bool keep, GError **error)
 
 	if (!output)
 		return true;
-	if (keep)
-		flush(output);
+	if (keep && flush(output))
+		name_file(output);
 	/* Network file systems report a full disk only here. */
 	if (output->path && close(output->fd) < 0 && !output->errnum && errno != EINTR)
 		output->errnum = errno;

@@ -13,9 +13,10 @@
 
 struct hw_output {
 	int fd;
-	char *path;      /* NULL: stdout. */
-	char *temporary; /* Renamed to path when all is well, or NULL. */
-	bool is_created; /* path is ours to remove on failure. */
+	char *path;       /* NULL: stdout. */
+	char *temporary;  /* Renamed to path when all is well, or NULL. */
+	bool is_created;  /* path is ours to remove on failure. */
+	bool is_nameless; /* It gets its name when all is well. */
 	bool is_closed_pipe;
 	int errnum; /* First write error, 0 when none. */
 	size_t used;

@@ -142,6 +142,41 @@ def sparse(tool, build, work):
         raise Failed(f"that no heap explains: {done['data']}")
 
 
+def advised(tool, build, work):
+    """madvise() inside of a block splits its mapping: it is one block all the same."""
+    with State(states(build, "huge")) as target:
+        tool.run("snapshot", target.pid, "-o", work / "advised.snap")
+        for where in (target.pid, work / "advised.snap"):
+            answer = tool.json("heaps", where, *(("--mode", "stop") if where == target.pid else ()))
+            heap = answer["data"]["heaps"][0]
+            if not answer["complete"] or heap["confidence"] != "exact":
+                raise Failed(f"{where}: {answer['warnings'][:2]}, {heap['confidence']}")
+            found = tool.run("blocks", where, "--min", "8MiB", "-q").decode().splitlines()[1:]
+            if len(found) != 1:
+                raise Failed(f"{where}: blocks of 8 MiB: {found}")
+
+
+def killed(tool, build, work):
+    """Nothing is left of a snapshot that was killed half way, and the process goes on."""
+    name = work / "killed.snap"
+    try:
+        os.close(os.open(work, os.O_TMPFILE | os.O_WRONLY))
+    except OSError as e:
+        raise Skip(f"no files without a name in {work}: {e}") from None
+    with State(states(build, "large")) as target:
+        for tenths in range(1, 6):
+            process = tool.start("snapshot", target.pid, "-o", name)
+            time.sleep(tenths / 20)
+            process.kill()
+            process.communicate()
+            if process.returncode == 0:
+                name.unlink()
+            if list(work.glob("killed.snap*")):
+                raise Failed(f"killed after {tenths / 20} s: {list(work.glob('killed.snap*'))}")
+            if status(target.pid)["TracerPid"].strip() != "0":
+                raise Failed("it is still traced")
+
+
 def stop_time(tool, build):
     """For how long it stood still is told by every command, on stderr where stdout has lines."""
     with State(states(build)) as target:
@@ -162,4 +197,6 @@ def checks(score, tool, build, work):
     score.check("shape hugetlb", huge_tables, tool, build)
     score.check("shape of its mappings", counted, tool, build)
     score.check("shape sparse", sparse, tool, build, work)
+    score.check("shape of advised blocks", advised, tool, build, work)
+    score.check("shape of a killed snapshot", killed, tool, build, work)
     score.check("shape of a stop", stop_time, tool, build)
