@@ -79,8 +79,14 @@ void hw_target_check(const struct hw_target *target, struct hw_notes *notes)
 
 	if (target->process) {
 		uint64_t missed = hw_process_missed(target->process);
+		uint64_t lost = hw_process_lost(target->process);
 		char size[32];
 
+		if (lost)
+			hw_notes_missing(notes, "spool-full", "give more room with --spool-dir",
+					 "%s of %s had no room and read as zeros: what is said of "
+					 "damage may be of those",
+					 hw_text_size(size, sizeof(size), lost), target->path);
 		if (missed)
 			hw_notes_missing(notes, "not-read", "use --mode stop",
 					 "%s of %s would have been needed but had not been read "

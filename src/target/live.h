@@ -81,10 +81,11 @@ struct live_tag {
 struct live_spool {
 	int fd;
 	uint64_t size;
-	uint8_t *in;           /* Shared; PROT_NONE where a chunk was not read yet. */
-	uint8_t *done;         /* Bit per chunk: read, or given up, since the last stop began. */
-	uint8_t *listed;       /* Bit per chunk: in the list that is being read. */
-	uint8_t *written;      /* Bit per chunk: something was put there. */
+	uint8_t *in;      /* Shared; PROT_NONE where a chunk was not read yet. */
+	uint8_t *done;    /* Bit per chunk: read, or given up, since the last stop began. */
+	uint8_t *listed;  /* Bit per chunk: in the list that is being read. */
+	uint8_t *written; /* Bit per chunk: something was put there. */
+	uint8_t *lost;    /* Bit per chunk: a page of it had no room since the last forgetting. */
 	struct live_tag *tags; /* One a page. NULL: no memory for them. */
 	uint8_t key[LIVE_KEY];
 	uint64_t limit; /* Most bytes to be put there: of disk, or of a cgroup's headroom. */

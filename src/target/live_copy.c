@@ -61,6 +61,15 @@ static void mark_written(struct live_spool *spool, uint64_t from, uint64_t to)
 					  __ATOMIC_RELAXED);
 }
 
+/* There is no room for the pages: what their chunks hold is not known. */
+static void lose(struct hw_process *process, uint64_t from, uint64_t to)
+{
+	atomic_fetch_add(&process->spool_full, to - from);
+	for (uint64_t i = from / LIVE_CHUNK; i < (to + LIVE_CHUNK - 1) / LIVE_CHUNK; i++)
+		__atomic_or_fetch(&process->spool.lost[i / 8], (uint8_t)(1u << i % 8),
+				  __ATOMIC_RELAXED);
+}
+
 static bool is_written(const struct live_spool *spool, uint64_t offset)
 {
 	uint64_t i = offset / LIVE_CHUNK;
@@ -137,7 +146,7 @@ static void write_out(struct batch *batch, const uint8_t *bytes, uint64_t at, ui
 	if (!size)
 		return;
 	/* The disk is full. */
-	atomic_fetch_add(&batch->process->spool_full, size);
+	lose(batch->process, at, at + size);
 	drop(spool, at & ~(HW_PAGE - 1), at + size);
 }
 
@@ -159,7 +168,7 @@ static bool takes_page(struct batch *batch, uint64_t offset, uint64_t at)
 		if (atomic_fetch_add(&process->spool.used, HW_PAGE) + HW_PAGE >
 		    process->spool.limit) {
 			atomic_fetch_sub(&process->spool.used, HW_PAGE);
-			atomic_fetch_add(&process->spool_full, HW_PAGE);
+			lose(process, at, at + HW_PAGE);
 			return false;
 		}
 	}

@@ -21,9 +21,12 @@ static struct sigaction old_action;
 
 void live_mark_done(struct hw_process *process, uint64_t from, uint64_t to)
 {
+	const struct live_spool *spool = &process->spool;
+
 	for (uint64_t i = from / LIVE_CHUNK; i < (to + LIVE_CHUNK - 1) / LIVE_CHUNK; i++)
-		__atomic_or_fetch(&process->spool.done[i / 8], (uint8_t)(1u << i % 8),
-				  __ATOMIC_RELAXED);
+		if (!(spool->lost[i / 8] & (1u << i % 8)))
+			__atomic_or_fetch(&spool->done[i / 8], (uint8_t)(1u << i % 8),
+					  __ATOMIC_RELAXED);
 }
 
 bool live_is_done(const struct hw_process *process, uint64_t offset)

@@ -70,10 +70,11 @@ static void tell_gap(const struct hw_process *process, const struct gap *gap, bo
 		hw_notes_missing(notes, "unreadable", NULL, "the kernel refused %s of the process",
 				 hw_text_size(a, sizeof(a), process->unreadable));
 	if (process->spool_full)
-		hw_notes_missing(notes, "spool-full", "give more room with --spool-dir",
-				 "%s of the process had no room in %s",
-				 hw_text_size(a, sizeof(a), process->spool_full),
-				 process->spool.dir);
+		hw_notes_missing(
+		    notes, "spool-full", "give more room with --spool-dir",
+		    "%s of what was wanted of the process had no room in %s",
+		    hw_text_size(a, sizeof(a), is_late ? process->spool_full : gap->unread),
+		    process->spool.dir);
 	if (is_late && process->stuck.tid)
 		hw_notes_warn(notes, "not-stopped-in-time",
 			      "wait until the machine is less busy, or give a larger --max-stop",
@@ -104,8 +105,8 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target, str
 	process->state = LIVE_FROZEN;
 	count_gap(process, &gap);
 	process->unread = gap.unread;
-	is_whole = !(is_late && gap.unread);
-	tell_gap(process, &gap, !is_whole, notes);
+	is_whole = !((is_late || process->spool_full) && gap.unread);
+	tell_gap(process, &gap, is_late && gap.unread, notes);
 	if (!target)
 		live_copy_stale(process);
 	/* Holes too, where nothing is missing or no segment has what is. */

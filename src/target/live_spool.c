@@ -79,7 +79,8 @@ static bool grow(struct live_spool *spool, uint64_t size, GError **error)
 	grow_tags(spool, size);
 	if (grow_bitmap(&spool->done, spool->size, size) &&
 	    grow_bitmap(&spool->listed, spool->size, size) &&
-	    grow_bitmap(&spool->written, spool->size, size)) {
+	    grow_bitmap(&spool->written, spool->size, size) &&
+	    grow_bitmap(&spool->lost, spool->size, size)) {
 		spool->size = size;
 		spool->in = mmap(NULL, size, PROT_NONE, MAP_SHARED, spool->fd, 0);
 		if (spool->in == MAP_FAILED)
@@ -102,6 +103,7 @@ bool live_spool_forget(struct hw_process *process)
 	if (!spool->in)
 		return true;
 	memset(spool->done, 0, bitmap_size(spool->size));
+	memset(spool->lost, 0, bitmap_size(spool->size));
 	return mprotect(spool->in, spool->size, PROT_NONE) == 0;
 }
 
@@ -171,6 +173,7 @@ void live_spool_close(struct hw_process *process)
 	hw_array_resize(spool->done, bitmap_size(spool->size), 0, 1);
 	hw_array_resize(spool->listed, bitmap_size(spool->size), 0, 1);
 	hw_array_resize(spool->written, bitmap_size(spool->size), 0, 1);
+	hw_array_resize(spool->lost, bitmap_size(spool->size), 0, 1);
 	if (spool->tags)
 		munmap(spool->tags, tags_size(spool->size));
 	if (spool->fd >= 0)

@@ -528,3 +528,8 @@ uint64_t hw_process_missed(const struct hw_process *process)
 {
 	return process->missed;
 }
+
+uint64_t hw_process_lost(const struct hw_process *process)
+{
+	return process->options.mode == HW_STOP_NONE ? process->spool_full : 0;
+}

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes of unusual shape are answered like any other."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import time
 
-from common import State, status
+from common import MIB, State, memory_group, status
 from dump import Failed, Skip, patience
 
 
@@ -177,6 +178,24 @@ def killed(tool, build, work):
                 raise Failed("it is still traced")
 
 
+def no_room(tool, build):
+    """What a tenth of the headroom has no room for is missing, and nobody's damage."""
+    with memory_group(64 * MIB) as cgroup:
+        with State(states(build, "many"), preexec_fn=cgroup.enter) as target:
+            for mode in ("budget", "nostop"):
+                code, out, err = tool.call("heaps", target.pid, "--json", "--mode", mode,
+                                           "--max-stop", "5s", preexec_fn=cgroup.enter)
+                if code:
+                    raise Failed(f"exit {code}: {err[-200:]}")
+                answer = json.loads(out)
+                codes = [w["code"] for w in answer["warnings"]]
+                if answer["complete"] or "spool-full" not in codes:
+                    raise Failed(f"{mode}: {codes}")
+                if mode == "budget" and (answer["damage"]["count"] or
+                                         not answer["data"]["heaps"][0]["bytes"]["unknown"]):
+                    raise Failed(f"{answer['damage']} {answer['data']['heaps'][0]['bytes']}")
+
+
 def stop_time(tool, build):
     """For how long it stood still is told by every command, on stderr where stdout has lines."""
     with State(states(build)) as target:
@@ -199,4 +218,5 @@ def checks(score, tool, build, work):
     score.check("shape sparse", sparse, tool, build, work)
     score.check("shape of advised blocks", advised, tool, build, work)
     score.check("shape of a killed snapshot", killed, tool, build, work)
+    score.check("shape of no room", no_room, tool, build)
     score.check("shape of a stop", stop_time, tool, build)
