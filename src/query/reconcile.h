@@ -23,10 +23,10 @@ void hw_reconcile_clear(struct hw_reconcile *chain); /* Accepts one zeroed. */
 /* A row; label is copied, of and why are borrowed. A part that is HW_NOT_KNOWN is left out. */
 void hw_reconcile_add(struct hw_reconcile *chain, const char *of, const char *label, uint64_t bytes,
 		      const char *why);
-/* Closes the level: what the rows of `of` leave of it. */
 /* What rows of the level count and the level does not: a row below zero. */
 void hw_reconcile_take(struct hw_reconcile *chain, const char *of, const char *label,
 		       uint64_t bytes, const char *why);
+/* Closes the level: what the rows of `of` leave of it. */
 void hw_reconcile_rest(struct hw_reconcile *chain, const char *of);
 /* The row with this label, or NULL. */
 const struct hw_reconcile_row *hw_reconcile_find(const struct hw_reconcile *chain,

@@ -31,10 +31,10 @@ void hw_answer_line(struct hw_answer *answer, enum hw_tone tone, const char *fmt
     G_GNUC_PRINTF(3, 4);
 void hw_answer_gap(struct hw_answer *answer);
 
-/* Text only: what was examined; and, when something is missing or always is set, how
- * complete the answer is. */
 /* "process 12: name, 3 threads, stopped 4.1 ms". Free with g_free(). */
 char *hw_answer_target_line(const struct hw_target *target);
+/* Text only: what was examined; and, when something is missing or always is set, how
+ * complete the answer is. */
 void hw_answer_target(struct hw_answer *answer, const struct hw_target *target);
 void hw_answer_completeness(struct hw_answer *answer, const struct hw_notes *notes, bool always);
 
