@@ -4,7 +4,7 @@
 #include "query/show.h"
 
 const char *const hw_spot_state_names[HW_SPOT_STATES] = {
-    "reached", "unreached", "cached", "free", "none", "unmapped",
+    "reached", "unreached", "cached", "free", "none", "unmapped", "internal",
 };
 
 bool hw_spot_find(struct hw_session *s, hw_addr addr, struct hw_spot *ret, GError **error)
@@ -17,8 +17,10 @@ bool hw_spot_find(struct hw_session *s, hw_addr addr, struct hw_spot *ret, GErro
 		spot.id = id;
 		spot.start = hw_table_addr(s->table, id);
 		spot.size = hw_table_size(s->table, id);
-		spot.state =
-		    hw_graph_is_reached(s->graph, id) ? HW_SPOT_REACHED : HW_SPOT_UNREACHED;
+		spot.state = hw_graph_is_reached(s->graph, id) ? HW_SPOT_REACHED
+			     : hw_table_flags(s->table, id) & HW_BLOCK_INTERNAL
+				 ? HW_SPOT_INTERNAL
+				 : HW_SPOT_UNREACHED;
 		*ret = spot;
 		return true;
 	}

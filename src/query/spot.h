@@ -12,6 +12,7 @@ enum hw_spot_state {
 	HW_SPOT_FREE,        /* Freed. */
 	HW_SPOT_NONE,        /* Mapped, but in no block. */
 	HW_SPOT_UNMAPPED,
+	HW_SPOT_INTERNAL, /* A live block of the allocator's own, which no root is asked for. */
 	HW_SPOT_STATES
 };
 extern const char *const hw_spot_state_names[HW_SPOT_STATES]; /* As in the JSON. */

@@ -349,6 +349,8 @@ static const char *spot_verdict(const struct hw_session *s, const struct hw_spot
 			   ? "Unreachable: no root holds it."
 			   : "No root that could be read reaches it. Not all that may hold "
 			     "references could be read, so it may still be held.";
+	case HW_SPOT_INTERNAL:
+		return "The allocator's own: in use, but nobody's data, so no holder is looked for.";
 	case HW_SPOT_CACHED:
 		return "The program freed it: it is parked in a thread's cache.";
 	case HW_SPOT_FREE:

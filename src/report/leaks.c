@@ -158,7 +158,10 @@ static void leaks_text(struct hw_answer *a, struct hw_session *s, const struct h
 	hw_answer_target(a, s->target);
 	hw_answer_gap(a);
 	if (!l->blocks) {
-		if (is_complete && l->has_collector)
+		if (!hw_heaps_count(s->heaps))
+			hw_answer_line(a, HW_TONE_PLAIN,
+				       "No heap was found, so nothing is said about leaks.");
+		else if (is_complete && l->has_collector)
 			hw_answer_line(a, HW_TONE_GOOD, "No leaks.");
 		else if (is_complete)
 			hw_answer_line(a, HW_TONE_GOOD,

@@ -276,6 +276,8 @@ char **hw_options_parse(char **argv, enum hw_option_set own, GError **error)
 	hw_options_clear();
 	ok = g_option_context_parse_strv(context, &words, error);
 	g_option_context_free(context);
+	if (g_strcmp0(hw_given.output, "-") == 0)
+		g_clear_pointer(&hw_given.output, g_free); /* stdout */
 	return ok ? copy_words(words[0] ? words + 1 : words) : NULL;
 }
 

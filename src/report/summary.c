@@ -73,13 +73,15 @@ static char *say_retained(struct hw_answer *a, const struct hw_remark *r, const 
 		: g_strdup("");
 
 	if (!r->releasable)
-		return g_strdup_printf("%.0f %% of %s is free but retained: %s, and %s could "
-				       "return none of it%s.",
-				       share(r->bytes, r->of) * 100, name, bytes, who, more);
-	return g_strdup_printf("%.0f %% of %s is free but retained: %s, and %s could return up to "
-			       "%s now%s.",
-			       share(r->bytes, r->of) * 100, name, bytes, who, back,
-			       r->releasable < r->bytes / 2 ? more : "");
+		return g_strdup_printf(
+		    "%.0f %% of what %s has touched is free but retained: %s, and "
+		    "%s could return none of it%s.",
+		    share(r->bytes, r->of) * 100, name, bytes, who, more);
+	return g_strdup_printf(
+	    "%.0f %% of what %s has touched is free but retained: %s, and %s could "
+	    "return up to %s now%s.",
+	    share(r->bytes, r->of) * 100, name, bytes, who, back,
+	    r->releasable < r->bytes / 2 ? more : "");
 }
 
 static char *say_overhead(struct hw_answer *a, const struct hw_remark *r, const char *name,

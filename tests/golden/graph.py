@@ -276,6 +276,12 @@ def test_what_has_no_holder(hw, cores):
     check(ask(hw, "why", core, "0x10")["state"] == "unmapped", "0x10")
     header = hex(int(at["cache"], 16) - 1)
     check(ask(hw, "why", core, header)["state"] == "none", "a header is a block")
+    # glibc's cache of the first thread is the first block of its heap.
+    first = hw.text("blocks", core, "--state", "live").splitlines()[1].split(",")[0]
+    for command in ("why", "tree", "refs"):
+        data = ask(hw, command, core, first)
+        check(data["state"] == "internal", f"the first block: {data['state']}")
+        check("allocator's own" in hw.text(command, core, first), f"{command} {first} is not explained")
 
 
 def test_refs(hw, cores):

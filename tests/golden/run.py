@@ -86,6 +86,17 @@ def test_what_is_not_there_is_not_named(hw, cores):
         check(f"\n  {command} " not in hw.text("help"), f"help names {command}")
 
 
+def test_no_heap(hw, cores):
+    """Where no heap was found there is nothing to say of leaks, least of all that there are none."""
+    empty = cores.directory / "no-plugins"
+    empty.mkdir()
+    answer = hw.json("leaks", cores.sleep, "--plugin-dir", str(empty))
+    check([w["code"] for w in answer["warnings"]] == ["no-heap-found"], f"{answer['warnings']}")
+    check(not answer["complete"], "complete without a heap")
+    text = hw.text("leaks", cores.sleep, "--plugin-dir", str(empty))
+    check("No heap was found" in text and "No leaks" not in text, text)
+
+
 def test_compressed_cores(hw, cores):
     """The same answer from a packed core, whatever packed it; nothing is left behind."""
     spool = cores.directory / "spool"
@@ -228,11 +239,11 @@ def test_what_stands_out(hw, cores):
         heaps = hw.json("heaps", core)["data"]["heaps"]
         used = [h["mapped"] - h["bytes"]["untouched"] for h in heaps]
         floor = max(256 << 10, sum(used) // 100)
-        wanted = {f"{free * 100 / of:.0f} % of {heap['plugin']}:{heap['name']}"
+        wanted = {f"{free * 100 / of:.0f} % of what {heap['plugin']}:{heap['name']}"
                   for heap, of in zip(heaps, used)
                   if (free := heap["bytes"]["free"]) >= max(floor, of / 10)}
         text = " ".join(hw.text("summary", core).split())
-        found = set(re.findall(r"(\d+ % of \S+) is free but retained", text))
+        found = set(re.findall(r"(\d+ % of what \S+) has touched is free but retained", text))
         check(found == wanted, f"{core}: {found} instead of {wanted}")
         said |= found
     check(said, "nothing stands out anywhere")
@@ -431,6 +442,9 @@ def test_output_file(hw, cores):
     hw.text("maps", cores.sleep, "--output", str(path), "--force")
     check(path.read_bytes() != first, "--force does not replace")
     check(path.stat().st_mode & 0o777 == 0o600, "a replaced file is not private")
+    lines = hw.text("maps", cores.sleep, "--json", "-o", "-", cwd=cores.directory)
+    check(lines == hw.text("maps", cores.sleep, "--json"), "-o - is not stdout")
+    check(not (cores.directory / "-").exists(), "a file called -")
 
 
 def test_no_half_files(hw, cores):
