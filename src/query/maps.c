@@ -50,3 +50,26 @@ void hw_maps_query(const struct hw_session *session, const struct hw_accounts *a
 	qsort(maps.totals, HW_OWNERS, sizeof(maps.totals[0]), compare_totals);
 	*ret = maps;
 }
+
+struct hw_mapping hw_maps_next(const struct hw_session *session, const struct hw_accounts *accounts,
+			       uint32_t *at)
+{
+	const struct hw_memory *memory = session->memory;
+	const struct hw_mapping *m = &memory->mappings[(*at)++];
+	struct hw_mapping whole = *m;
+	uint64_t most = m->end - m->start;
+
+	for (; *at < memory->mapping_count; (*at)++) {
+		m = &memory->mappings[*at];
+		if (!is_piece(memory, accounts, m) || m->module != whole.module ||
+		    m->perm != whole.perm || g_strcmp0(m->name, whole.name) != 0)
+			break;
+		if (m->end - m->start > most) {
+			most = m->end - m->start;
+			whole.source = m->source;
+		}
+		whole.end = m->end;
+		whole.size += m->size;
+	}
+	return whole;
+}

@@ -23,4 +23,9 @@ struct hw_maps {
 /* accounts: the kernel's list of mappings, where it is known; or NULL. */
 void hw_maps_query(const struct hw_session *session, const struct hw_accounts *accounts,
 		   struct hw_maps *ret);
+
+/* The mapping at *at as the kernel has it: what was read in pieces, of different sources, is one,
+ * with the source of most of it. *at: of session->memory->mappings; the next one afterwards. */
+struct hw_mapping hw_maps_next(const struct hw_session *session, const struct hw_accounts *accounts,
+			       uint32_t *at);
 #endif

@@ -85,8 +85,11 @@ static void emit_live(struct hw_answer *a, struct hw_session *session)
 	struct hw_accounts *accounts = hw_resident_accounts(session);
 
 	hw_answer_table(a, "mappings", NULL, live_columns, G_N_ELEMENTS(live_columns));
-	for (uint32_t i = 0; i < memory->mapping_count; i++)
-		emit_live_mapping(a, session, accounts, &memory->mappings[i]);
+	for (uint32_t i = 0; i < memory->mapping_count;) {
+		const struct hw_mapping whole = hw_maps_next(session, accounts, &i);
+
+		emit_live_mapping(a, session, accounts, &whole);
+	}
 	hw_answer_table_end(a);
 	hw_accounts_free(accounts);
 }

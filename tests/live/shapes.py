@@ -123,13 +123,20 @@ def huge_tables(tool, build):
 
 
 def counted(tool, build):
-    """There are as many mappings as the kernel lists."""
+    """There are as many mappings as the kernel lists; those in one row are the kernel's own, with its figures."""
     with State(states(build)) as target:
-        listed = len(pathlib.Path(f"/proc/{target.pid}/maps").read_text().splitlines())
+        lines = pathlib.Path(f"/proc/{target.pid}/maps").read_text().splitlines()
+        ranges = {tuple(f"0x{int(at, 16):x}" for at in line.split()[0].split("-")) for line in lines}
         for mode in ("budget", "stop", "nostop"):
-            totals = tool.json("maps", target.pid, "--mode", mode)["data"]["owners"]
-            if sum(t["mappings"] for t in totals) != listed:
-                raise Failed(f"{mode}: {listed} in /proc, {totals}")
+            data = tool.json("maps", target.pid, "--mode", mode)["data"]
+            if sum(t["mappings"] for t in data["owners"]) != len(lines):
+                raise Failed(f"{mode}: {len(lines)} in /proc, {data['owners']}")
+            whole = [m for m in data["mappings"] if (m["start"], m["end"]) in ranges]
+            parts = [m for m in data["mappings"] if m not in whole]
+            if any(m["dirty"] is None or m["pss"] is None for m in whole):
+                raise Failed(f"{mode}: a whole mapping without the kernel's figures")
+            if any(m["owner"] not in ("heap", "anon", "stack") for m in parts):
+                raise Failed(f"{mode}: in pieces: {parts}")
 
 
 def sparse(tool, build, work):
