@@ -40,9 +40,8 @@ struct hw_cgroup {
 	uint64_t kernel; /* All of it; slab, stacks and tables are parts. */
 	uint64_t slab, kernel_stack, page_tables;
 	uint64_t sock;
-	uint64_t swap; /* Not part of usage. */
-	uint64_t
-	    swap_cache; /* Pages with a copy in swap; those that are mapped are part of anon. */
+	uint64_t swap;       /* Not part of usage. */
+	uint64_t swap_cache; /* Pages with a copy in swap; mapped ones are part of anon, too. */
 };
 
 /* A process of the cgroup. */

@@ -94,9 +94,6 @@ bool hw_process_freeze(struct hw_process *process, struct hw_target *target,
 		       struct hw_notes *notes);
 /* After a freeze() that was true: a target of the moment of the stop, where what was not read
  * reads as zeros and is counted by hw_process_missed(). NULL on error. */
-/* Bytes that had no room in the spool, where nothing else tells of them (HW_STOP_NONE); they read
- * as zeros. */
-uint64_t hw_process_lost(const struct hw_process *process);
 struct hw_target *hw_process_target(struct hw_process *process, GError **error);
 struct hw_target *hw_process_rest(struct hw_process *process, GError **error);
 /* In NONE mode, where nothing is frozen: tells what will not be read. */
@@ -107,6 +104,9 @@ void hw_process_give_up(struct hw_process *process, struct hw_notes *notes);
 bool hw_process_has_time(const struct hw_process *process);
 /* Bytes that were looked at after freeze() but had not been read: they read as zeros. */
 uint64_t hw_process_missed(const struct hw_process *process);
+/* Bytes that had no room in the spool, where nothing else tells of them (HW_STOP_NONE); they read
+ * as zeros. */
+uint64_t hw_process_lost(const struct hw_process *process);
 
 /* Time left before the deadline; UINT64_MAX without one, 0 behind it. */
 uint64_t hw_process_time_left(const struct hw_process *process);
