@@ -42,8 +42,7 @@ static void print_target(const struct hw_run *run, const struct hw_command *comm
 {
 	g_autofree char *line = NULL;
 
-	if (!run->session || !run->session->process ||
-	    (command->run != hw_run_blocks && !hw_given.format))
+	if (!run->session || !run->session->process || (!command->is_lines && !hw_given.format))
 		return;
 	line = hw_answer_target_line(run->session->target);
 	print_message("", line, NULL);
@@ -257,7 +256,7 @@ static int dispatch(char **argv)
 	}
 	if (!hw_given.quiet)
 		print_target(&run, command);
-	if (!hw_given.quiet && (!hw_given.json || command->run == hw_run_blocks))
+	if (!hw_given.quiet && (!hw_given.json || command->is_lines))
 		print_warnings(hw_notes_of(&run));
 	if (hw_given.strict && (hw_notes_of(&run)->incomplete || hw_notes_of(&run)->damage_count))
 		code = HW_ERROR_DAMAGED;

@@ -36,6 +36,9 @@ struct hw_command {
 	/* What it will look at, besides ledgers; for a process. */
 	bool (*touch)(struct hw_session *session, void *run, GError **error);
 	bool wants_kernel; /* Also what the kernel counts. */
+	bool is_lines;     /* It writes lines by itself, with --json too, not one answer. */
+	/* It writes a file by itself: its answer, to stdout, once the file is whole. Or NULL. */
+	bool (*finish)(struct hw_run *run, GError **error);
 };
 
 /* In the order of the help. */
@@ -98,7 +101,6 @@ bool hw_touch_goroutines(struct hw_session *session, void *run, GError **error);
 /* snapshot.c */
 bool hw_prepare_snapshot(struct hw_run *run, GError **error);
 bool hw_run_snapshot(struct hw_run *run, GError **error);
-/* What is said about the file, to stdout, once the file is whole. */
 bool hw_finish_snapshot(struct hw_run *run, GError **error);
 
 /* plugins.c */

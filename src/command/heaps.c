@@ -32,8 +32,8 @@ bool hw_run_maps(struct hw_run *run, GError **error G_GNUC_UNUSED)
 	struct hw_maps maps;
 
 	hw_maps_query(run->session, accounts, &maps);
+	hw_report_maps(&run->answer, run->session, accounts, &maps, hw_given.totals);
 	hw_accounts_free(accounts);
-	hw_report_maps(&run->answer, run->session, &maps, hw_given.totals);
 	return true;
 }
 

@@ -35,8 +35,7 @@ static bool make_answer(struct hw_run *run, const struct hw_command *command, GE
 	    .spool_dir = hw_given.spool_dir,
 	    .live = {.touch = command->touch, .arg = run, .tell = run->tell},
 	};
-	bool is_stream =
-	    command->run == hw_run_blocks || command->run == hw_run_snapshot || hw_given.format;
+	bool is_stream = command->is_lines || command->finish || hw_given.format;
 
 	/* What something retains needs all blocks. */
 	if (!hw_ask_process(hw_given.retained ? HW_STOP_ALL : command->mode,
@@ -83,7 +82,7 @@ bool hw_run_command(struct hw_run *run, const struct hw_command *command, GError
 	hw_progress_end();
 	if (!hw_output_close(run->output, ok, ok ? error : NULL))
 		ok = false;
-	return ok && (command->run != hw_run_snapshot || hw_finish_snapshot(run, error));
+	return ok && (!command->finish || command->finish(run, error));
 }
 
 void hw_clear_run(struct hw_run *run)

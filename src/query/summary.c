@@ -101,6 +101,11 @@ static void consider(struct hw_summary *s, enum hw_remark_kind kind, const struc
 	g_array_append_val(s->remarks, remark);
 }
 
+static uint64_t touched(const struct hw_heap *heap)
+{
+	return heap->ledger.mapped - heap->ledger.bytes[HW_ROW_UNTOUCHED];
+}
+
 /* Of everything that the heaps have handed out or could: less than a percent of it is no answer to
  * where the memory is, however much of a small heap it may be. */
 static uint64_t worth_saying(struct hw_session *session)
@@ -108,18 +113,15 @@ static uint64_t worth_saying(struct hw_session *session)
 	uint32_t count = hw_heaps_count(session->heaps);
 	uint64_t used = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct hw_heap *heap = hw_heaps_at(session->heaps, i);
-
-		used += heap->ledger.mapped - heap->ledger.bytes[HW_ROW_UNTOUCHED];
-	}
+	for (uint32_t i = 0; i < count; i++)
+		used += touched(hw_heaps_at(session->heaps, i));
 	return MAX(256 << 10, used / 100);
 }
 
 static void remark_on_heap(struct hw_summary *s, const struct hw_heap *heap, uint64_t floor)
 {
 	const uint64_t *bytes = heap->ledger.bytes, mapped = heap->ledger.mapped;
-	const uint64_t used = mapped - bytes[HW_ROW_UNTOUCHED];
+	const uint64_t used = touched(heap);
 
 	consider(s, HW_REMARK_UNKNOWN, heap, bytes[HW_ROW_UNKNOWN], mapped, 1, 1);
 	consider(s, HW_REMARK_UNTOUCHED, heap, bytes[HW_ROW_UNTOUCHED], mapped, 25, 1 << 20);

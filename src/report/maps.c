@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `heapwalk maps`: every mapping by address, then the totals by owner. What a core
  * does not record (resident, dirty, swap) is left out, not guessed. */
-#include "query/resident.h"
 #include "report/owners.h"
 #include "report/report.h"
 
@@ -79,10 +78,10 @@ static void emit_live_mapping(struct hw_answer *a, const struct hw_session *sess
 	hw_answer_row(a, row);
 }
 
-static void emit_live(struct hw_answer *a, struct hw_session *session)
+static void emit_live(struct hw_answer *a, const struct hw_session *session,
+		      const struct hw_accounts *accounts)
 {
 	const struct hw_memory *memory = session->memory;
-	struct hw_accounts *accounts = hw_resident_accounts(session);
 
 	hw_answer_table(a, "mappings", NULL, live_columns, G_N_ELEMENTS(live_columns));
 	for (uint32_t i = 0; i < memory->mapping_count;) {
@@ -91,7 +90,6 @@ static void emit_live(struct hw_answer *a, struct hw_session *session)
 		emit_live_mapping(a, session, accounts, &whole);
 	}
 	hw_answer_table_end(a);
-	hw_accounts_free(accounts);
 }
 
 static void emit_mapping(struct hw_answer *a, const struct hw_mapping *m)
@@ -111,7 +109,8 @@ static void emit_mapping(struct hw_answer *a, const struct hw_mapping *m)
 	hw_answer_row(a, row);
 }
 
-void hw_report_maps(struct hw_answer *a, struct hw_session *session, const struct hw_maps *maps,
+void hw_report_maps(struct hw_answer *a, struct hw_session *session,
+		    const struct hw_accounts *accounts, const struct hw_maps *maps,
 		    bool totals_only)
 {
 	const struct hw_memory *memory = session->memory;
@@ -123,7 +122,7 @@ void hw_report_maps(struct hw_answer *a, struct hw_session *session, const struc
 	}
 	if ((a->is_json || !totals_only) && session->target->page_room) {
 		hw_answer_gap(a);
-		emit_live(a, session);
+		emit_live(a, session, accounts);
 	} else if (a->is_json || !totals_only) {
 		hw_answer_gap(a);
 		hw_answer_table(a, "mappings", NULL, columns, G_N_ELEMENTS(columns));

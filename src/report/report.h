@@ -27,9 +27,10 @@ void hw_report_summary(struct hw_answer *answer, struct hw_session *session,
 /* all: every arena, also in text. */
 void hw_report_heaps(struct hw_answer *answer, struct hw_session *session, bool all);
 
-/* totals_only: text without the list of mappings. */
+/* accounts: what the kernel says of each mapping, or NULL. totals_only: text without their list. */
 void hw_report_maps(struct hw_answer *answer, struct hw_session *session,
-		    const struct hw_maps *maps, bool totals_only);
+		    const struct hw_accounts *accounts, const struct hw_maps *maps,
+		    bool totals_only);
 
 /* strings: also printable bytes of the target. */
 void hw_report_show(struct hw_answer *answer, struct hw_session *session,

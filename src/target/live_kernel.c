@@ -170,8 +170,11 @@ void live_kernel_before(struct hw_process *process)
 {
 	struct peers peers = {.list = g_string_new(NULL)};
 
-	if (process->cgroup)
+	if (process->cgroup) {
 		add_peers(&peers, AT_FDCWD, process->cgroup, 0);
+		live_text(process, "cgroup limits",
+			  live_cgroup_limits(process->cgroup, process->is_v2));
+	}
 	live_text(process, "processes", g_string_free(peers.list, FALSE));
 	live_text(process, "processes.unread", g_strdup_printf("%u\n", peers.unread));
 	live_text(process, "cmdline", read_arguments(process));
@@ -197,7 +200,4 @@ void live_kernel_now(struct hw_process *process)
 		live_text(process, *names, live_read(dir, *names, NULL));
 	if (dir >= 0)
 		close(dir);
-	if (process->cgroup)
-		live_text(process, "cgroup limits",
-			  live_cgroup_limits(process->cgroup, process->is_v2));
 }
