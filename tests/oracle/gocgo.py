@@ -5,16 +5,15 @@ and that are pinned, and a C block that nothing holds.
 
 usage: gocgo.py BUILD"""
 
-import json
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import gobuild  # noqa: E402
+import gosuite  # noqa: E402
 from dump import Failed, Process, Skip, gcore  # noqa: E402
 from oracle import Score  # noqa: E402
 
@@ -26,15 +25,8 @@ class Mixed:
             self.places = dict(re.findall(r"(\w+) (0x[0-9a-f]+)", "\n".join(p.lines)))
             self.core = gcore(p.pid, folder / "core")
 
-    def ask(self, *args):
-        done = subprocess.run([str(self.build / "heapwalk"), args[0], str(self.core), *args[1:], "--json"],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            raise Failed(f"{args[0]}: exit {done.returncode}: {done.stderr.strip()[-300:]}")
-        answer = json.loads(done.stdout)
-        if not answer["complete"]:
-            raise Failed(f"{args[0]}: {answer['warnings']}")
-        return answer["data"]
+    def ask(self, command, *args):
+        return gosuite.ask(self.build / "heapwalk", command, self.core, *args)
 
     def heaps(self):
         found = sorted(h["plugin"] for h in self.ask("heaps")["heaps"])
